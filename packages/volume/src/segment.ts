@@ -1,0 +1,177 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { RecordError, SegmentError, VolumeError } from './errors.ts'
+import { encodeRun, type Run } from './frame.ts'
+import type { FrameCodec } from './frame-codec.ts'
+import { type SegmentIndex as StoredSegmentIndex, SegmentIndexSchema } from './gen/graft/store/v1/store_pb.ts'
+import { idToBytes, type SegmentId, segmentIdFromBytes, type VolumeId, volumeIdFromBytes } from './ids.ts'
+import { type PageSize, parsePageSize } from './page.ts'
+import { openRecord, sealRecord } from './sealed-record.ts'
+import { checkSegmentRef, type SegmentRef, segmentRefFromMessage, segmentRefToMessage } from './segment-ref.ts'
+
+/** Largest segment where the caller names none: 16 MiB. */
+export const SEGMENT_BYTES_DEFAULT: number = 16 * 2 ** 20
+/** Largest segment that may be asked for: 64 MiB. */
+export const SEGMENT_BYTES_MAX: number = 64 * 2 ** 20
+
+const MAGIC = 0x53535447 // "GTSS" in file order
+const VERSION = 1
+/** Bytes of the footer at the end of a segment. */
+export const SEGMENT_FOOTER_BYTES = 16
+// What the index may need beyond the frames; SegmentBuilder keeps this much free.
+const INDEX_BYTES_RESERVED = 64 * 1024
+
+/** One run of a segment. */
+export interface SegmentRun {
+  readonly volumeId: VolumeId
+  readonly pageSize: PageSize
+  readonly ref: SegmentRef
+}
+
+/** What a segment says about itself: for scrubbing, compaction and recovery. Readers of pages use refs instead. */
+export interface SegmentIndex {
+  readonly segmentId: SegmentId
+  readonly runs: readonly SegmentRun[]
+}
+
+/**
+ * Collects runs of any volumes into one segment: frames of each run, then the index (a sealed record), then the footer.
+ *
+ * Runs are compressed as they are added, and `add` may be called again before an earlier call has finished.
+ */
+export class SegmentBuilder {
+  readonly segmentId: SegmentId
+  readonly #codec: FrameCodec
+  readonly #bytesMax: number
+  readonly #parts: Uint8Array[] = []
+  readonly #runs: SegmentRun[] = []
+  #byteLength = 0
+
+  /** @throws {@link VolumeError} `SEGMENT_FULL` if `bytesMax` is over {@link SEGMENT_BYTES_MAX}. */
+  constructor(options: { segmentId: SegmentId; codec: FrameCodec; bytesMax?: number }) {
+    this.segmentId = options.segmentId
+    this.#codec = options.codec
+    this.#bytesMax = options.bytesMax ?? SEGMENT_BYTES_DEFAULT
+    if (this.#bytesMax > SEGMENT_BYTES_MAX) {
+      throw new VolumeError('SEGMENT_FULL', `a segment is at most 64 MiB, bytesMax=${this.#bytesMax}`)
+    }
+  }
+
+  /** Bytes of the frames so far. */
+  get byteLength(): number {
+    return this.#byteLength
+  }
+
+  /** How many runs it holds. */
+  get runCount(): number {
+    return this.#runs.length
+  }
+
+  /**
+   * Adds a run.
+   *
+   * @returns The ref that a commit stores for it.
+   * @throws {@link VolumeError} `SEGMENT_FULL` if it does not fit; the segment stays as it was.
+   */
+  async add(run: Run): Promise<SegmentRef> {
+    const encoded = await encodeRun(run, this.segmentId, this.#codec)
+    // From here on nothing waits, so runs that are added at the same time cannot interleave.
+    const offset = this.#byteLength
+    if (offset + encoded.byteLength + INDEX_BYTES_RESERVED > this.#bytesMax) {
+      throw new VolumeError('SEGMENT_FULL', `the run does not fit, bytes=${encoded.byteLength} used=${offset}`)
+    }
+    const ref: SegmentRef = { segmentId: this.segmentId, pages: run.pages, offset, frames: encoded.frames }
+    for (const part of encoded.parts) this.#parts.push(part)
+    this.#runs.push({ volumeId: run.volumeId, pageSize: run.pageSize, ref })
+    this.#byteLength += encoded.byteLength
+    return ref
+  }
+
+  /** The whole segment, as fresh bytes. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const index = encodeSegmentIndex({ segmentId: this.segmentId, runs: this.#runs })
+    const bytes = new Uint8Array(this.#byteLength + index.length + SEGMENT_FOOTER_BYTES)
+    let offset = 0
+    for (const part of this.#parts) {
+      bytes.set(part, offset)
+      offset += part.length
+    }
+    bytes.set(index, offset)
+    writeFooter(bytes, index.length)
+    return bytes
+  }
+}
+
+/*
+ * The footer; offsets count from the end of the segment (numbers are little-endian)
+ * offset size field
+ *    -16    4 length of the index record
+ *    -12    4 length of the whole segment
+ *     -8    4 version, 1
+ *     -4    4 magic "GTSS"
+ */
+function writeFooter(bytes: Uint8Array<ArrayBuffer>, indexBytes: number): void {
+  const view = new DataView(bytes.buffer, bytes.length - SEGMENT_FOOTER_BYTES)
+  view.setUint32(0, indexBytes, true)
+  view.setUint32(4, bytes.length, true)
+  view.setUint32(8, VERSION, true)
+  view.setUint32(12, MAGIC, true)
+}
+
+function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
+  const runs = index.runs.map((run) => ({
+    volumeId: idToBytes(run.volumeId),
+    pageSize: run.pageSize,
+    ref: segmentRefToMessage(run.ref),
+  }))
+  const message = create(SegmentIndexSchema, { segmentId: idToBytes(index.segmentId), runs })
+  return sealRecord('segment-index', toBinary(SegmentIndexSchema, message))
+}
+
+/**
+ * Reads the index of a whole segment. The frames are not looked at.
+ *
+ * @param bytes The whole segment; borrowed for as long as the index lives.
+ * @throws {@link SegmentError} if it is not a whole segment, {@link RecordError} if its index is damaged.
+ */
+export function decodeSegmentIndex(bytes: Uint8Array): SegmentIndex {
+  if (bytes.length < SEGMENT_FOOTER_BYTES) {
+    throw new SegmentError('SEGMENT_TRUNCATED', `segment ends within its footer, bytes=${bytes.length}`)
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - SEGMENT_FOOTER_BYTES, SEGMENT_FOOTER_BYTES)
+  if (view.getUint32(12, true) !== MAGIC) throw new SegmentError('SEGMENT_MAGIC', 'not the end of a segment')
+  if (view.getUint32(8, true) !== VERSION) {
+    throw new SegmentError('SEGMENT_VERSION', `segment of a newer version, version=${view.getUint32(8, true)}`)
+  }
+  const segmentBytes = view.getUint32(4, true)
+  const indexBytes = view.getUint32(0, true)
+  if (segmentBytes !== bytes.length) {
+    throw new SegmentError('SEGMENT_TRUNCATED', `segment length differs, bytes=${bytes.length} expected=${segmentBytes}`)
+  }
+  if (indexBytes > bytes.length - SEGMENT_FOOTER_BYTES) {
+    throw new SegmentError('SEGMENT_INDEX', `index length is over the segment, bytes=${indexBytes}`)
+  }
+  const end = bytes.length - SEGMENT_FOOTER_BYTES
+  const { payload } = openRecord('segment-index', bytes.subarray(end - indexBytes, end))
+  return indexFromPayload(payload, end - indexBytes)
+}
+
+function indexFromPayload(payload: Uint8Array, framesEnd: number): SegmentIndex {
+  let message: StoredSegmentIndex
+  try {
+    message = fromBinary(SegmentIndexSchema, payload)
+    const segmentId = segmentIdFromBytes(message.segmentId)
+    const runs = message.runs.map((run) => {
+      if (run.ref === undefined) throw new RecordError('RECORD_CONTENT', 'a run without a ref')
+      const ref = segmentRefFromMessage(run.ref)
+      const pageSize = parsePageSize(run.pageSize)
+      checkSegmentRef(ref, pageSize)
+      const end = ref.frames.lengths.reduce((sum, length) => sum + length, ref.offset)
+      if (ref.segmentId !== segmentId || end > framesEnd) throw new RecordError('RECORD_CONTENT', 'a run outside its segment')
+      return { volumeId: volumeIdFromBytes(run.volumeId), pageSize, ref }
+    })
+    return { segmentId, runs }
+  } catch (cause) {
+    if (cause instanceof RecordError) throw cause
+    throw new RecordError('RECORD_CONTENT', 'not a segment index', { cause })
+  }
+}
