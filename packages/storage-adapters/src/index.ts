@@ -1,1 +1,22 @@
-export {}
+export { isStoreError, kindOfStoreCode, StoreError, type StoreErrorCode, type StoreErrorKind } from './errors.ts'
+export { checkKey, checkPrefix, compareKeys, KEY_BYTES_MAX, KEY_SEGMENT_BYTES_MAX } from './keys.ts'
+export { type MeteredStore, metered, type StoreCounts } from './metered.ts'
+export {
+  type ByteRange,
+  type CallOptions,
+  type CompareAndSwapOptions,
+  type DeleteOptions,
+  type GetOptions,
+  LIST_LIMIT_MAX,
+  type ListEntry,
+  type ListOptions,
+  type ListPage,
+  listAll,
+  OBJECT_BYTES_MAX_DEFAULT,
+  type ObjectInfo,
+  type ObjectStore,
+  type StoreCapabilities,
+  type StoredObject,
+  type WriteResult,
+} from './object-store.ts'
+export { prefixed } from './prefixed.ts'
