@@ -1,1 +1,5 @@
-export {}
+export type { AppendOutcome, CommitAttempt } from './attempt.ts'
+export { CommitLog } from './commit-log.ts'
+export { type CommitLogs, type CommitLogsOptions, createCommitLogs } from './commit-logs.ts'
+export { CommitLogError, type CommitLogErrorCode } from './errors.ts'
+export type { PageContent, PageLocation } from './locate.ts'

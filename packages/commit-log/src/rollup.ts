@@ -1,0 +1,138 @@
+import { Splinter, SplinterView } from '@graft-ts/splinter'
+import {
+  type Changes,
+  type CommitRecord,
+  layerCountMax,
+  layerLsn,
+  type Lsn,
+  lowerFloor,
+  PAGE_INDEX_MAX,
+  type PageSet,
+  packOffsets,
+  type RollupLayer,
+} from '@graft-ts/volume'
+
+/** One record of a range, and how many of its layers belong to it. */
+export interface RangeStep {
+  readonly lsn: Lsn
+  /** The record stands for (lsn - 2^layers, lsn]. */
+  readonly layers: number
+}
+
+/**
+ * Which records tell what changed in (since, until], newest first. With no layers missing, their own sets and layers
+ * cover the range exactly, each commit once. At most 2 * log2(until) steps, all known before anything is read.
+ */
+export function decomposeRange(since: Lsn, until: Lsn): RangeStep[] {
+  const steps: RangeStep[] = []
+  for (let position: number = until; position > since; ) {
+    let layers = 0
+    for (let span = 2; position % span === 0 && position - span >= since; span *= 2) layers++
+    steps.push({ lsn: position as Lsn, layers })
+    position -= 2 ** layers
+  }
+  return steps
+}
+
+/** A set of changed pages that one record contributes to a range: its own set (layer 0) or one of its layers. */
+export interface RangeSection {
+  readonly record: CommitRecord
+  readonly layer: number
+  readonly pages: PageSet
+  /** The lowest floor from the start of this section's sub-range up to the record. */
+  readonly floor: number | undefined
+}
+
+/** A record's own set and its first `layers` layers, newest first. */
+export function sectionsOf(record: CommitRecord, layers: number): RangeSection[] {
+  const own: RangeSection = { record, layer: 0, pages: record.own, floor: record.floor }
+  const older = record.layers.slice(0, layers).map((layer, i) => ({
+    record,
+    layer: i + 1,
+    pages: layer.pages,
+    floor: layer.floor,
+  }))
+  return [own, ...older]
+}
+
+/** The commit that wrote the page at `position` of a section. */
+export function sectionLsn(section: RangeSection, position: number): Lsn {
+  const { record, layer } = section
+  return layer === 0 ? record.lsn : layerLsn(record.layers[layer - 1] as RollupLayer, record.lsn, layer, position)
+}
+
+/** What changed over sections that are in order, newest first (I9): each page once, nothing above a newer floor (I5). */
+export function rollUp(sections: Iterable<RangeSection>): Changes {
+  const pages = new Splinter()
+  let floor: number | undefined
+  for (const section of sections) {
+    pages.addAll(upToFloor(section.pages, floor))
+    floor = lowerFloor(floor, section.floor)
+  }
+  return { pages, floor }
+}
+
+function upToFloor(pages: PageSet, floor: number | undefined): PageSet {
+  if (floor === undefined || (pages.last() ?? 0) <= floor) return pages
+  return new Splinter().addAll(pages).deleteRange(floor + 1, PAGE_INDEX_MAX)
+}
+
+/** The records that the layers of a commit at `lsn` are made from: layer i from record `lsn - 2^(i-1)`. */
+export function layerSources(lsn: Lsn): Lsn[] {
+  return Array.from({ length: layerCountMax(lsn) }, (_, i) => (lsn - 2 ** i) as Lsn)
+}
+
+/**
+ * Makes the rollup layers of a new commit.
+ *
+ * A layer is left out, with all above it, when its source lacks layers or when it would take the layers over
+ * `bytesMax`; readers then need more rounds, never other answers.
+ *
+ * @param commit The new commit: its position, own set and floor.
+ * @param sources The records of {@link layerSources}, in that order.
+ */
+export function buildLayers(
+  commit: Pick<CommitRecord, 'lsn' | 'own' | 'floor'>,
+  sources: readonly CommitRecord[],
+  bytesMax: number,
+): RollupLayer[] {
+  const layers: RollupLayer[] = []
+  const newer = new Splinter().addAll(commit.own)
+  let floor = commit.floor
+  let bytes = 0
+  for (const [i, source] of sources.entries()) {
+    if (source.layers.length < i) break
+    const layer = buildLayer(commit.lsn, i + 1, sectionsOf(source, i), { newer, floor })
+    bytes += layer.pages.bytes.length + layer.packedOffsets.length
+    if (bytes > bytesMax) break
+    layers.push(layer)
+    newer.addAll(layer.pages)
+    floor = layer.floor
+  }
+  return layers
+}
+
+/** Layer number `layer` from the sections of its source, less what newer sets hold or cut off. */
+function buildLayer(
+  lsn: Lsn,
+  layer: number,
+  sections: readonly RangeSection[],
+  above: { newer: Splinter; floor: number | undefined },
+): RollupLayer & { readonly pages: SplinterView } {
+  const start = lsn - 2 ** layer
+  const lsns = new Map<number, Lsn>()
+  let floor = above.floor
+  for (const section of sections) {
+    let position = 0
+    for (const page of section.pages) {
+      // Sections of one record are disjoint and cut already; only what is newer than the record can hide a page.
+      const isVisible = (above.floor === undefined || page <= above.floor) && !above.newer.has(page)
+      if (isVisible) lsns.set(page, sectionLsn(section, position))
+      position++
+    }
+    floor = lowerFloor(floor, section.floor)
+  }
+  const pages = Splinter.from(Uint32Array.from(lsns.keys()).sort())
+  const offsets = Array.from(pages, (page) => (lsns.get(page) as Lsn) - start - 1)
+  return { pages: new SplinterView(pages.toBytes(), { trusted: true }), packedOffsets: packOffsets(offsets, layer), floor }
+}

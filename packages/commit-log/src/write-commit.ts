@@ -1,0 +1,87 @@
+import {
+  type CommitRecord,
+  encodeCommit,
+  encodeRun,
+  type FrameCodec,
+  type InlineFrames,
+  LSN_NONE,
+  nextLsn,
+  type SegmentRef,
+  type VolumeId,
+} from '@graft-ts/volume'
+import type { CommitAttempt } from './attempt.ts'
+import type { StoredCommit } from './record-cache.ts'
+import { buildLayers } from './rollup.ts'
+
+// Rollup layers may take a record to about 1 MiB; beyond that the upper ones are left out.
+const LAYER_BYTES_MAX = 2 ** 20
+
+/** What the new record is made from, besides the attempt. */
+export interface CommitContext {
+  readonly volumeId: VolumeId
+  /** The commit at the attempt's base; `undefined` for the first. */
+  readonly base: StoredCommit | undefined
+  /** The records that the layers are made from, in the order of `layerSources`. */
+  readonly sources: readonly CommitRecord[]
+  readonly nowMs: number
+  readonly codec: FrameCodec
+}
+
+/** Makes the object of a commit: the sealed record, then its inline frames. */
+export async function writeCommit(
+  attempt: CommitAttempt,
+  context: CommitContext,
+): Promise<StoredCommit & { readonly body: Uint8Array }> {
+  const { volumeId, base } = context
+  const lsn = nextLsn(attempt.baseLsn)
+  const inline = await inlineFrames(attempt, volumeId, context.codec)
+  const previousHash = base === undefined ? new Uint8Array(0) : await sha256([base.sealed])
+  const record: CommitRecord = {
+    volumeId,
+    lsn,
+    commitId: attempt.commitId,
+    clientId: attempt.clientId,
+    pageCount: attempt.pageCount,
+    floor: attempt.floor,
+    pageSize: attempt.pageSize,
+    timestampMs: Math.max(context.nowMs, base?.record.timestampMs ?? 0),
+    previousHash,
+    checkpointLsn: base?.record.checkpointLsn ?? LSN_NONE,
+    own: attempt.own,
+    refs: inline === undefined ? attempt.refs : [...attempt.refs, inline.ref],
+    layers: buildLayers({ lsn, own: attempt.own, floor: attempt.floor }, context.sources, LAYER_BYTES_MAX),
+    inline: inline?.frames,
+  }
+  const sealed = encodeCommit(record)
+  const body = inline === undefined ? sealed : join([sealed, ...inline.parts])
+  return { record, sealed, body }
+}
+
+async function inlineFrames(
+  attempt: CommitAttempt,
+  volumeId: VolumeId,
+  codec: FrameCodec,
+): Promise<{ ref: SegmentRef; frames: InlineFrames; parts: readonly Uint8Array[] } | undefined> {
+  const { inline, pageSize, commitId } = attempt
+  if (inline === undefined || inline.pages.size === 0) return undefined
+  const run = await encodeRun({ volumeId, pageSize, pages: inline.pages, data: inline.data }, commitId, codec)
+  return {
+    ref: { segmentId: undefined, pages: inline.pages, offset: 0, frames: run.frames },
+    frames: { byteLength: run.byteLength, hash: await sha256(run.parts) },
+    parts: run.parts,
+  }
+}
+
+async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', join(parts)))
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.length
+  }
+  return bytes
+}

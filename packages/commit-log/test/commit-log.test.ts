@@ -1,0 +1,223 @@
+import { metered, type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
+import { encodeHeadHint, type Lsn, storeKeys } from '@graft-ts/volume'
+import { describe, expect, test } from 'vitest'
+import { type CommitLog, createCommitLogs } from '../src/index.ts'
+import { attemptOf, rawCodec, type Step, volumeId } from './history.ts'
+
+const step = (pages: number[], pageCount = Math.max(0, ...pages), floor?: number): Step => ({ pages, pageCount, floor })
+
+function open(store: ObjectStore, id = volumeId()): { log: CommitLog; other: () => CommitLog; id: typeof id } {
+  const other = () => createCommitLogs({ store, nowMs: () => 7, codec: rawCodec }).volume(id)
+  return { log: other(), other, id }
+}
+
+async function appendAll(log: CommitLog, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await log.append(attemptOf(step([1 + (i % 50)], 50), i))
+}
+
+describe('I2: one history', () => {
+  test('of many writers on one base exactly one wins, and the others learn what changed (I7)', async () => {
+    const store = new MemoryStore()
+    const { log, other } = open(store)
+    await log.append(attemptOf(step([1, 2]), 0))
+    const attempts = Array.from({ length: 8 }, (_, i) => attemptOf(step([3 + i], 20), 1))
+    const outcomes = await Promise.all(attempts.map((attempt) => other().append(attempt)))
+    const winners = outcomes.flatMap((outcome, i) => (outcome.type === 'committed' ? [i] : []))
+    expect(winners).toHaveLength(1)
+    const winner = attempts[winners[0] as number]
+    for (const outcome of outcomes) {
+      if (outcome.type === 'committed') continue
+      expect(outcome.snapshot.lsn).toBe(2)
+      expect([...outcome.changes.pages]).toEqual([...(winner?.own ?? [])])
+      expect(outcome.commitIdAfterBase).toBe(winner?.commitId)
+    }
+  })
+
+  test('each record holds the hash of the one before', async () => {
+    const { log } = open(new MemoryStore())
+    await appendAll(log, 3)
+    const [first, second] = [await log.record(1 as Lsn), await log.record(2 as Lsn)]
+    expect(first.previousHash).toHaveLength(0)
+    expect(second.previousHash).toHaveLength(32)
+    expect((await log.record(3 as Lsn)).previousHash).not.toEqual(second.previousHash)
+  })
+
+  test('a base that does not exist is refused', async () => {
+    const { log } = open(new MemoryStore())
+    await expect(log.append(attemptOf(step([1]), 4))).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN', kind: 'missing' })
+    await appendAll(log, 2)
+    await expect(log.append(attemptOf(step([1], 50), 4))).rejects.toMatchObject({ code: 'LSN_FUTURE', kind: 'missing' })
+  })
+})
+
+describe('I6: retries are harmless', () => {
+  test('the same attempt again is the same commit, also after others committed on top', async () => {
+    const { log, other } = open(new MemoryStore())
+    const attempt = attemptOf(step([1]), 0)
+    const first = await log.append(attempt)
+    expect(await other().append(attempt)).toEqual(first)
+    await log.append(attemptOf(step([2]), 1))
+    await log.append(attemptOf(step([3]), 2))
+    expect(await log.append(attempt)).toEqual(first)
+    expect(await other().append(attempt)).toEqual(first)
+    expect((await log.head())?.lsn).toBe(3)
+  })
+
+  test('a commit whose reply was lost is found by reading it back', async () => {
+    const inner = new MemoryStore()
+    let losses = 0
+    const store: ObjectStore = new Proxy(inner, {
+      get(target, property) {
+        if (property !== 'create') return Reflect.get(target, property, target).bind?.(target) ?? Reflect.get(target, property, target)
+        return async (...call: Parameters<ObjectStore['create']>) => {
+          await target.create(...call)
+          losses++
+          throw new StoreError('STORE_OUTCOME_UNKNOWN', 'reply lost')
+        }
+      },
+    })
+    const { log } = open(store)
+    expect(await log.append(attemptOf(step([1]), 0))).toMatchObject({ type: 'committed' })
+    expect(losses).toBe(1)
+  })
+
+  test('a lost reply without an effect stays undecided', async () => {
+    const inner = new MemoryStore()
+    const store = Object.assign(Object.create(inner) as ObjectStore, {
+      capabilities: inner.capabilities,
+      get: inner.get.bind(inner),
+      create: async () => {
+        throw new StoreError('STORE_OUTCOME_UNKNOWN', 'no reply')
+      },
+    })
+    const { log } = open(store)
+    await expect(log.append(attemptOf(step([1]), 0))).rejects.toMatchObject({ code: 'COMMIT_UNDECIDED', kind: 'unknown' })
+  })
+
+  test('an attempt that became invalid is still found if it landed', async () => {
+    const { log, other } = open(new MemoryStore())
+    await log.append(attemptOf(step([1, 2, 3]), 0))
+    const attempt = attemptOf(step([1], 3), 1)
+    const landed = await log.append(attempt)
+    const withoutPages = { ...attempt, inline: { pages: attempt.own.difference(attempt.own), data: new Uint8Array(0) } }
+    expect(await other().append(withoutPages)).toEqual(landed)
+  })
+})
+
+describe('what contradicts the base is refused', () => {
+  test.each([
+    ['shrinking without a floor', step([], 1), 'COMMIT_FLOOR'],
+    ['a floor above the page count', step([], 3, 4), 'COMMIT_FLOOR'],
+    ['a page above the page count', { pages: [9], pageCount: 5, floor: undefined }, 'COMMIT_PAGE_BEYOND_END'],
+  ])('%s', async (_, wrong, code) => {
+    const { log } = open(new MemoryStore())
+    await log.append(attemptOf(step([1, 2, 3]), 0))
+    await expect(log.append(attemptOf(wrong, 1))).rejects.toMatchObject({ code, kind: 'invalid' })
+    expect((await log.head())?.lsn).toBe(1)
+  })
+
+  test('a page without content', async () => {
+    const { log } = open(new MemoryStore())
+    const { inline: _, ...attempt } = attemptOf(step([1]), 0)
+    await expect(log.append(attempt)).rejects.toMatchObject({ code: 'COMMIT_PAGE_WITHOUT_CONTENT' })
+  })
+})
+
+describe('store requests are counted', () => {
+  test('a warm commit is one PUT, a warm head one GET', async () => {
+    const store = metered(new MemoryStore())
+    const { log } = open(store)
+    await appendAll(log, 10)
+    store.reset()
+    await log.append(attemptOf(step([4], 50), 10))
+    expect(store.counts).toMatchObject({ create: 1, get: 0, put: 0, head: 0, list: 0 })
+    store.reset()
+    expect((await log.head())?.lsn).toBe(11)
+    expect(store.counts).toMatchObject({ get: 1, list: 0 })
+  })
+
+  test('a cold pull reads a logarithm of the history', async () => {
+    const store = metered(new MemoryStore())
+    const { log, other } = open(store)
+    await appendAll(log, 1000)
+    const cold = other()
+    await cold.head()
+    store.reset()
+    await cold.changes(1 as Lsn, 1000 as Lsn)
+    expect(store.counts.get).toBeLessThanOrEqual(20)
+    expect(store.counts.list).toBe(0)
+  })
+
+  test('two logs that take turns find each other', async () => {
+    const { log, other } = open(new MemoryStore())
+    const second = other()
+    for (let i = 0; i < 20; i += 2) {
+      await log.append(attemptOf(step([1], 50), i))
+      expect((await second.head())?.lsn).toBe(i + 1)
+      await second.append(attemptOf(step([2], 50), i + 1))
+    }
+    expect((await log.head())?.lsn).toBe(20)
+  })
+})
+
+describe('the head hint is never believed', () => {
+  test.each([
+    ['ahead of the head', encodeHeadHint(900 as Lsn)],
+    ['behind', encodeHeadHint(2 as Lsn)],
+    ['damaged', Uint8Array.of(1, 2, 3)],
+  ])('%s', async (_, hint) => {
+    const store = new MemoryStore()
+    const { log, other, id } = open(store)
+    await appendAll(log, 70)
+    await store.put(storeKeys.head(id), hint)
+    expect((await other().head())?.lsn).toBe(70)
+  })
+
+  test('an unknown volume has no head', async () => {
+    const { log } = open(new MemoryStore())
+    expect(await log.head()).toBeUndefined()
+    await expect(log.head({ atLeast: 1 as Lsn })).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN' })
+    await expect(log.record(1 as Lsn)).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN' })
+    await expect(log.record(0 as Lsn)).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN' })
+  })
+})
+
+describe('I11: stored bytes are checked before they are believed', () => {
+  test('a flipped bit anywhere in a record is an error, and nothing else is lost', async () => {
+    const store = new MemoryStore()
+    const { log, other, id } = open(store)
+    await appendAll(log, 4)
+    const key = storeKeys.commit(id, 3 as Lsn)
+    const whole = (await store.get(key))?.bytes as Uint8Array
+    const record = await log.record(3 as Lsn)
+    for (let i = 0; i < whole.length - (record.inline?.byteLength ?? 0); i++) {
+      const damaged = Uint8Array.from(whole)
+      damaged[i] = (damaged[i] as number) ^ 4
+      await store.put(key, damaged)
+      await expect(other().record(3 as Lsn)).rejects.toMatchObject({ kind: 'corrupt' })
+    }
+    expect((await other().record(2 as Lsn)).lsn).toBe(2)
+  })
+
+  test('a record of another place or volume is an error', async () => {
+    const store = new MemoryStore()
+    const { log, other, id } = open(store)
+    await appendAll(log, 3)
+    const second = (await store.get(storeKeys.commit(id, 2 as Lsn)))?.bytes as Uint8Array
+    await store.put(storeKeys.commit(id, 3 as Lsn), second)
+    await expect(other().record(3 as Lsn)).rejects.toMatchObject({ code: 'COMMIT_FOREIGN', kind: 'corrupt' })
+  })
+
+  test('a truncated record is an error', async () => {
+    const store = new MemoryStore()
+    const { log, other, id } = open(store)
+    await appendAll(log, 1)
+    const key = storeKeys.commit(id, 1 as Lsn)
+    const whole = (await store.get(key))?.bytes as Uint8Array
+    for (const length of [1, 20, 30]) {
+      await store.put(key, whole.subarray(0, length))
+      await expect(other().record(1 as Lsn)).rejects.toMatchObject({ code: 'RECORD_TRUNCATED', kind: 'corrupt' })
+    }
+  })
+})
