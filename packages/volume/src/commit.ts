@@ -1,5 +1,4 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { SplinterView } from '@graft-ts/splinter'
 import { RecordError } from './errors.ts'
 import { type Commit, CommitSchema } from './gen/graft/store/v1/store_pb.ts'
 import {
@@ -15,7 +14,7 @@ import { LSN_NONE, type Lsn, parseLsn } from './lsn.ts'
 import { type PageSet, type PageSize, parsePageSize, type Snapshot } from './page.ts'
 import { layersFromMessages, type RollupLayer } from './rollup-layer.ts'
 import { openRecord, sealRecord } from './sealed-record.ts'
-import { checkSegmentRef, type SegmentRef, segmentRefFromMessage, segmentRefToMessage, storedPageSet } from './segment-ref.ts'
+import { checkSegmentRef, pageSetBytes, type SegmentRef, segmentRefFromMessage, segmentRefToMessage, storedPageSet } from './segment-ref.ts'
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32
@@ -72,10 +71,10 @@ export function encodeCommit(record: CommitRecord): Uint8Array<ArrayBuffer> {
     timestampMs: BigInt(record.timestampMs),
     previousHash: record.previousHash,
     checkpointLsn: BigInt(record.checkpointLsn),
-    own: setBytes(record.own),
+    own: pageSetBytes(record.own),
     refs: record.refs.map(segmentRefToMessage),
     layers: record.layers.map((layer) => ({
-      pages: setBytes(layer.pages),
+      pages: pageSetBytes(layer.pages),
       lsnOffsets: layer.packedOffsets,
       ...(layer.floor !== undefined && { floor: layer.floor }),
     })),
@@ -83,10 +82,6 @@ export function encodeCommit(record: CommitRecord): Uint8Array<ArrayBuffer> {
     inlineHash: record.inline?.hash ?? new Uint8Array(0),
   })
   return sealRecord('commit', toBinary(CommitSchema, message))
-}
-
-function setBytes(pages: PageSet): Uint8Array {
-  return pages instanceof SplinterView ? pages.bytes : pages.toBytes()
 }
 
 /**

@@ -72,9 +72,11 @@ export { layerCountMax, layerLsn, packOffsets, type RollupLayer } from './rollup
 export { RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, type RecordKind, openRecord, sealedLength, sealRecord } from './sealed-record.ts'
 export {
   decodeSegmentIndex,
+  runBytesMax,
   SEGMENT_BYTES_DEFAULT,
   SEGMENT_BYTES_MAX,
   SEGMENT_FOOTER_BYTES,
+  SEGMENT_OVERHEAD_BYTES,
   SegmentBuilder,
   type SegmentIndex,
   type SegmentRun,

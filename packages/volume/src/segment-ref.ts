@@ -47,11 +47,16 @@ export function decodeSegmentRef(bytes: Uint8Array): SegmentRef {
 export function segmentRefToMessage(ref: SegmentRef): StoredSegmentRef {
   return create(SegmentRefSchema, {
     segmentId: ref.segmentId === undefined ? new Uint8Array(0) : idToBytes(ref.segmentId),
-    pages: ref.pages instanceof SplinterView ? ref.pages.bytes : ref.pages.toBytes(),
+    pages: pageSetBytes(ref.pages),
     offset: BigInt(ref.offset),
     frameLengths: Array.from(ref.frames.lengths),
     frameChecksums: Array.from(ref.frames.checksums),
   })
+}
+
+/** The bytes of a page set: those of a view as they are, others freshly encoded. */
+export function pageSetBytes(pages: PageSet): Uint8Array {
+  return pages instanceof SplinterView ? pages.bytes : pages.toBytes()
 }
 
 /** The ref in a stored message. Throws {@link RecordError} `RECORD_CONTENT`. */

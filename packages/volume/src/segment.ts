@@ -1,12 +1,12 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { RecordError, SegmentError, VolumeError } from './errors.ts'
-import { encodeRun, type Run } from './frame.ts'
+import { encodeRun, FRAME_HEADER_BYTES, pagesPerFrame, type Run } from './frame.ts'
 import type { FrameCodec } from './frame-codec.ts'
 import { type SegmentIndex as StoredSegmentIndex, SegmentIndexSchema } from './gen/graft/store/v1/store_pb.ts'
 import { idToBytes, type SegmentId, segmentIdFromBytes, type VolumeId, volumeIdFromBytes } from './ids.ts'
-import { type PageSize, parsePageSize } from './page.ts'
-import { openRecord, sealRecord } from './sealed-record.ts'
-import { checkSegmentRef, type SegmentRef, segmentRefFromMessage, segmentRefToMessage } from './segment-ref.ts'
+import { type PageSet, type PageSize, parsePageSize } from './page.ts'
+import { openRecord, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, sealRecord } from './sealed-record.ts'
+import { checkSegmentRef, pageSetBytes, type SegmentRef, segmentRefFromMessage, segmentRefToMessage } from './segment-ref.ts'
 
 /** Largest segment where the caller names none: 16 MiB. */
 export const SEGMENT_BYTES_DEFAULT: number = 16 * 2 ** 20
@@ -17,8 +17,28 @@ const MAGIC = 0x53535447 // "GTSS" in file order
 const VERSION = 1
 /** Bytes of the footer at the end of a segment. */
 export const SEGMENT_FOOTER_BYTES = 16
-// What the index may need beyond the frames; SegmentBuilder keeps this much free.
-const INDEX_BYTES_RESERVED = 64 * 1024
+// What the index needs beyond its runs: the record's header and the segment id.
+const INDEX_BYTES_BASE = RECORD_HEADER_BYTES + 18
+// What a run needs in the index beyond its page set and frame table: ids, page size, offset, tags and lengths.
+const INDEX_RUN_BYTES_MAX = 72
+// A length of up to 2^18 + 64 as a varint, and a fixed64 checksum.
+const INDEX_FRAME_BYTES_MAX = 3 + 8
+/** Bytes that every segment needs beside its runs. */
+export const SEGMENT_OVERHEAD_BYTES: number = INDEX_BYTES_BASE + SEGMENT_FOOTER_BYTES
+
+/**
+ * The most bytes that a run can take in a segment, whatever its pages hold: for deciding what fits before compressing.
+ *
+ * @param pages The run's set. Pass a `SplinterView`, so that its encoded size is known without encoding it.
+ * @returns Bytes of the frames (stored raw), and bytes in the index.
+ */
+export function runBytesMax(pages: PageSet, pageSize: PageSize): { frames: number; index: number } {
+  const frameCount = Math.ceil(pages.size / pagesPerFrame(pageSize))
+  return {
+    frames: pages.size * pageSize + frameCount * FRAME_HEADER_BYTES,
+    index: pageSetBytes(pages).length + frameCount * INDEX_FRAME_BYTES_MAX + INDEX_RUN_BYTES_MAX,
+  }
+}
 
 /** One run of a segment. */
 export interface SegmentRun {
@@ -45,6 +65,7 @@ export class SegmentBuilder {
   readonly #parts: Uint8Array[] = []
   readonly #runs: SegmentRun[] = []
   #byteLength = 0
+  #indexBytes = INDEX_BYTES_BASE
 
   /** @throws {@link VolumeError} `SEGMENT_FULL` if `bytesMax` is over {@link SEGMENT_BYTES_MAX}. */
   constructor(options: { segmentId: SegmentId; codec: FrameCodec; bytesMax?: number }) {
@@ -76,13 +97,17 @@ export class SegmentBuilder {
     const encoded = await encodeRun(run, this.segmentId, this.#codec)
     // From here on nothing waits, so runs that are added at the same time cannot interleave.
     const offset = this.#byteLength
-    if (offset + encoded.byteLength + INDEX_BYTES_RESERVED > this.#bytesMax) {
+    const indexBytes = this.#indexBytes + runBytesMax(run.pages, run.pageSize).index
+    // The index counts too: many small runs need more of it than of anything else, and a record has its own limit.
+    const total = offset + encoded.byteLength + indexBytes + SEGMENT_FOOTER_BYTES
+    if (total > this.#bytesMax || indexBytes > RECORD_PAYLOAD_BYTES_MAX) {
       throw new VolumeError('SEGMENT_FULL', `the run does not fit, bytes=${encoded.byteLength} used=${offset}`)
     }
     const ref: SegmentRef = { segmentId: this.segmentId, pages: run.pages, offset, frames: encoded.frames }
     for (const part of encoded.parts) this.#parts.push(part)
     this.#runs.push({ volumeId: run.volumeId, pageSize: run.pageSize, ref })
     this.#byteLength += encoded.byteLength
+    this.#indexBytes = indexBytes
     return ref
   }
 
