@@ -1,1 +1,30 @@
-export {}
+export { type Action, type AuthorizationRequest, type Authorize, allowEverybody, type Principal } from './authorization.ts'
+export { fromConnectError, ProtocolError, type ProtocolErrorCode, RemoteError, toConnectError } from './errors.ts'
+export * from './gen/graft/v1/graft_pb.ts'
+export { toFetchHandler } from './handler.ts'
+export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits } from './limits.ts'
+export { ageOnlyRefSigner, hmacRefSigner, type RefKey, type RefScope, type RefSigner } from './ref-signature.ts'
+export { type GraftTransport, type HttpTransportOptions, httpTransport, inProcessTransport } from './transport.ts'
+export { checkProtocolVersion, PROTOCOL_VERSION } from './version.ts'
+export {
+  type CommitAnswer,
+  type CommitProposal,
+  checkData,
+  commitAnswerFromWire,
+  commitAnswerToWire,
+  commitNamesFromWire,
+  commitProposalFromWire,
+  commitProposalToWire,
+} from './wire/commits.ts'
+export { pageSetFromWire } from './wire/page-sets.ts'
+export { type ReadPage, readPagesFromWire } from './wire/pages.ts'
+export {
+  changesFromWire,
+  changesToWire,
+  checked,
+  type PullAnswer,
+  pullAnswerFromWire,
+  pullAnswerToWire,
+  snapshotFromWire,
+  snapshotToWire,
+} from './wire/snapshots.ts'

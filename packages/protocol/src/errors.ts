@@ -1,0 +1,128 @@
+import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { type ErrorKind, isErrorKind, isTypedError } from '@graft-ts/volume'
+import { ErrorDetailSchema } from './gen/graft/v1/graft_pb.ts'
+
+/** What is wrong with a message. */
+export type ProtocolErrorCode =
+  | 'MESSAGE_INVALID'
+  | 'SET_INVALID'
+  | 'SET_PAGE_ZERO'
+  | 'SET_TOO_LARGE'
+  | 'DATA_LENGTH'
+  | 'REFS_TOO_MANY'
+  | 'INLINE_TOO_LARGE'
+  | 'REFS_EXPIRED'
+  | 'REFS_FORGED'
+  | 'VERSION_UNSUPPORTED'
+
+type ProtocolErrorKind = 'invalid' | 'exhausted' | 'missing' | 'denied' | 'unsupported'
+
+const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
+  MESSAGE_INVALID: 'invalid',
+  SET_INVALID: 'invalid',
+  SET_PAGE_ZERO: 'invalid',
+  SET_TOO_LARGE: 'exhausted',
+  DATA_LENGTH: 'invalid',
+  REFS_TOO_MANY: 'exhausted',
+  INLINE_TOO_LARGE: 'exhausted',
+  REFS_EXPIRED: 'missing',
+  REFS_FORGED: 'denied',
+  VERSION_UNSUPPORTED: 'unsupported',
+}
+
+/** A message that breaks the protocol or its limits, whoever sent it. The code decides the kind. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+  readonly kind: ProtocolErrorKind
+  readonly code: ProtocolErrorCode
+
+  constructor(code: ProtocolErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.kind = KIND_OF[code]
+  }
+}
+
+/** What a server threw, or what became of a call that no server answered. */
+export class RemoteError extends Error {
+  override readonly name = 'RemoteError'
+  readonly kind: ErrorKind
+  /** The server's code, or one of this package: `NO_ANSWER`, `OUTCOME_UNKNOWN`, `REQUEST_TOO_LARGE`, `ABORTED`, … */
+  readonly code: string
+  /** How long to wait before the next try, in milliseconds; `undefined`: no hint. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(kind: ErrorKind, code: string, message: string, options?: ErrorOptions & { retryAfterMs?: number | undefined }) {
+    super(message, options)
+    this.kind = kind
+    this.code = code
+    this.retryAfterMs = options?.retryAfterMs
+  }
+}
+
+/** The table of docs/protocol/errors.md. */
+const CONNECT_CODE_OF: Readonly<Record<ErrorKind, Code>> = {
+  invalid: Code.InvalidArgument,
+  missing: Code.NotFound,
+  conflict: Code.Aborted,
+  denied: Code.PermissionDenied,
+  exhausted: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+  unknown: Code.Unknown,
+  corrupt: Code.DataLoss,
+  unsupported: Code.Unimplemented,
+  aborted: Code.Canceled,
+  closed: Code.FailedPrecondition,
+}
+
+/**
+ * Puts an error on the wire: kind and code travel in a detail. What is not one of our typed errors becomes `Internal`
+ * without its text, which might tell a stranger too much.
+ */
+export function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error
+  if (!isTypedError(error)) return new ConnectError('internal error', Code.Internal)
+  const { retryAfterMs } = error as { retryAfterMs?: unknown }
+  const detail = create(ErrorDetailSchema, {
+    kind: error.kind,
+    code: error.code,
+    ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
+  })
+  return new ConnectError(error.message, CONNECT_CODE_OF[error.kind], undefined, [{ desc: ErrorDetailSchema, value: detail }])
+}
+
+/**
+ * Rebuilds the error that a server threw, or says what became of a call without an answer.
+ *
+ * @param hasEffect Whether the call writes: its effect may have happened although no answer came.
+ */
+export function fromConnectError(error: unknown, hasEffect: boolean): RemoteError {
+  if (error instanceof RemoteError) return error
+  const connectError = ConnectError.from(error)
+  const detail = connectError.findDetails(ErrorDetailSchema)[0]
+  if (detail !== undefined && isErrorKind(detail.kind)) {
+    return new RemoteError(detail.kind, detail.code, connectError.rawMessage, { cause: error, retryAfterMs: detail.retryAfterMs })
+  }
+  const [kind, code] = withoutDetail(connectError.code, hasEffect)
+  return new RemoteError(kind, code, connectError.rawMessage, { cause: error })
+}
+
+function withoutDetail(code: Code, hasEffect: boolean): readonly [ErrorKind, string] {
+  switch (code) {
+    case Code.ResourceExhausted:
+      return ['exhausted', 'MESSAGE_TOO_LARGE']
+    case Code.Unimplemented:
+    case Code.NotFound:
+      return ['unsupported', 'METHOD_UNKNOWN']
+    case Code.PermissionDenied:
+    case Code.Unauthenticated:
+      return ['denied', 'DENIED']
+    case Code.InvalidArgument:
+      return ['invalid', 'MESSAGE_INVALID']
+    case Code.Canceled:
+      return hasEffect ? ['unknown', 'OUTCOME_UNKNOWN'] : ['aborted', 'ABORTED']
+    default:
+      return hasEffect ? ['unknown', 'OUTCOME_UNKNOWN'] : ['unavailable', 'NO_ANSWER']
+  }
+}

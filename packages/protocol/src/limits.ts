@@ -1,0 +1,31 @@
+/** What a meta store accepts; told by `describe`. */
+export interface MetaLimits {
+  /** Bytes of one request body. */
+  readonly requestBytesMax: number
+  /** Bytes of inline pages in one commit, before compression; 0: none are taken. */
+  readonly inlineBytesMax: number
+  /** Segment refs in one commit. */
+  readonly refsMax: number
+  /** Pages in one commit. */
+  readonly pagesMax: number
+}
+
+/** Limits of a meta store where its operator names none. */
+export const META_LIMITS_DEFAULT: MetaLimits = {
+  requestBytesMax: 4 * 2 ** 20,
+  inlineBytesMax: 32 * 2 ** 10,
+  refsMax: 1024,
+  pagesMax: 2 ** 24,
+}
+
+/** What a page store accepts; told by `describe`. */
+export interface PageLimits {
+  /** Bytes of one request body. */
+  readonly requestBytesMax: number
+  /** Pages in one write. */
+  readonly writePagesMax: number
+  /** Wanted pages in one read. */
+  readonly readPagesMax: number
+  /** Bytes of pages in one read. */
+  readonly readBytesMax: number
+}
