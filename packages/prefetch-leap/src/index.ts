@@ -1,1 +1,5 @@
-export {}
+export { type AlignedGroupOptions, alignedGroup } from './aligned-group.ts'
+export { PrefetchError, type PrefetchErrorCode } from './errors.ts'
+export { LEAP_DEFAULTS, type LeapOptions, leap } from './leap.ts'
+export { noPrefetch } from './no-prefetch.ts'
+export type { Prefetcher, PrefetcherContext, PrefetcherFactory } from './prefetcher.ts'
