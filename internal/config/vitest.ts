@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
@@ -7,5 +8,17 @@ const conditions: string[] = ['@graft-ts/source', ...defaultServerConditions]
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { include: ['test/**/*.test.ts'], passWithNoTests: false, testTimeout: 60_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: [fileURLToPath(new URL('./seeds.ts', import.meta.url))],
+    passWithNoTests: false,
+    testTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/gen/**'],
+      reporter: ['text-summary', 'text'],
+      thresholds: { branches: 90 },
+    },
+  },
 })
