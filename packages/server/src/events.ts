@@ -1,0 +1,41 @@
+import type { PagestoreEvent } from '@graft-ts/pagestore'
+
+/** What a server reports while it works. Holds ids, counts and codes: never page contents, tokens or keys. */
+export type ServerEvent =
+  | { readonly type: 'listening'; readonly url: string }
+  | {
+      readonly type: 'request'
+      readonly method: string
+      readonly path: string
+      readonly status: number
+      /** Until the answer began; a stream may go on after that. */
+      readonly durationMs: number
+    }
+  | {
+      /** A bug: a request that ended in something other than an answer. */
+      readonly type: 'request-broken'
+      readonly path: string
+      readonly error: unknown
+    }
+  | { readonly type: 'page-store'; readonly event: PagestoreEvent }
+  | { readonly type: 'stopping'; readonly requestsInFlight: number }
+  | {
+      readonly type: 'stopped'
+      /** Requests that were still running at the deadline. */
+      readonly requestsCutOff: number
+    }
+
+/** Takes the events. What it throws is ignored. */
+export type ServerLog = (event: ServerEvent) => void
+
+/** A log that cannot fail its caller. */
+export function safeLog(log: ServerLog | undefined): ServerLog {
+  if (log === undefined) return () => undefined
+  return (event) => {
+    try {
+      log(event)
+    } catch {
+      // A broken log must not break a request.
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { PagestoreLimits, Timers } from '@graft-ts/pagestore'
+import type { Authorize, MetaLimits, RefKey } from '@graft-ts/protocol'
+import type { ObjectStore } from '@graft-ts/storage-adapters'
+import { ServerError } from './errors.ts'
+import type { ServerLog } from './events.ts'
+
+/** Which stores a process serves. */
+export type ServerRoles = 'both' | 'meta' | 'pages'
+
+/** Limits of a server; those of the two stores are told to clients by `describe`. */
+export interface ServerLimits {
+  readonly meta?: Partial<MetaLimits>
+  readonly pages?: Partial<PagestoreLimits>
+  /** Connections at the same time; further ones are closed at once. Default 1,024. */
+  readonly connectionsMax?: number
+  /** How long a stop waits for requests under way, milliseconds. Default 10,000. */
+  readonly drainMsMax?: number
+  /** How long the object store may take to answer `/readyz`, milliseconds. Default 2,000. */
+  readonly readyMsMax?: number
+}
+
+/** What a server is made of. Everything that touches the world comes in here. */
+export interface ServerOptions {
+  /** Where segments and commits lie; may be one store. Lent: closing the server does not close them. */
+  readonly stores: { readonly segments: ObjectStore; readonly commits: ObjectStore }
+  /** Default: both stores in this process. */
+  readonly roles?: ServerRoles
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string
+  /** Allows an address that other machines can reach. Default: loopback only. */
+  readonly allowRemote?: boolean
+  /** Port to listen on; 0: any free one. */
+  readonly port: number
+  /** Asked about every call, before anything tells whether a volume exists. */
+  readonly authorize: Authorize
+  /**
+   * Keys that sign segment refs; the first one signs, all of them verify. Needed, and the same, wherever pages that one
+   * process wrote are committed through another. Default: a random key of this process.
+   */
+  readonly refKeys?: readonly RefKey[]
+  readonly limits?: ServerLimits
+  /** Memory for commit records, shared by both stores. Default 64 MiB. */
+  readonly recordCacheBytesMax?: number
+  /** Milliseconds since 1970. Default: the system's clock. */
+  readonly nowMs?: () => number
+  /** Default: the runtime's timers. */
+  readonly timers?: Timers
+  /** Told what happens; holds no page contents and no secrets. */
+  readonly log?: ServerLog
+}
+
+/** The limits that belong to neither store. */
+export type ProcessLimits = Required<Omit<ServerLimits, 'meta' | 'pages'>>
+
+const PROCESS_LIMITS_DEFAULT: ProcessLimits = { connectionsMax: 1024, drainMsMax: 10_000, readyMsMax: 2000 }
+const PORT_MAX = 65_535
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** Fills in the defaults. Throws {@link ServerError} `SERVER_OPTIONS`. */
+export function processLimits(limits: ServerLimits = {}): ProcessLimits {
+  const { connectionsMax, drainMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
+  checkInteger('connectionsMax', connectionsMax, { min: 1, max: 2 ** 31 })
+  checkInteger('drainMsMax', drainMsMax, { min: 0, max: TIMER_MS_MAX })
+  checkInteger('readyMsMax', readyMsMax, { min: 1, max: TIMER_MS_MAX })
+  return { connectionsMax, drainMsMax, readyMsMax }
+}
+
+/** Checks a port. Throws {@link ServerError} `SERVER_OPTIONS`. */
+export function checkPort(port: number): number {
+  return checkInteger('port', port, { min: 0, max: PORT_MAX })
+}
+
+function checkInteger(name: string, value: number, range: { readonly min: number; readonly max: number }): number {
+  if (Number.isInteger(value) && value >= range.min && value <= range.max) return value
+  throw new ServerError('SERVER_OPTIONS', `${name} must be ${range.min} to ${range.max}, got=${value}`)
+}

@@ -1,0 +1,101 @@
+import type { MetastoreMetrics } from '@graft-ts/metastore'
+import { type PagestoreMetrics, systemTimers } from '@graft-ts/pagestore'
+import { ServerError } from './errors.ts'
+import { type ServerLog, safeLog } from './events.ts'
+import { createFront } from './http/front.ts'
+import { Listener, type ListenerOptions } from './http/listener.ts'
+import { isLoopback, urlHost } from './http/loopback.ts'
+import { Readiness } from './http/readiness.ts'
+import { checkPort, type ProcessLimits, processLimits, type ServerOptions } from './options.ts'
+import { openServices, type Services } from './services.ts'
+
+const READY_ANSWER_AGE_MS_MAX = 1000
+
+/** A server that is listening. */
+export interface GraftServer {
+  /** Address for clients, without a slash at the end. */
+  readonly url: string
+  readonly port: number
+  /** Counters of the stores that this process serves. */
+  readonly metrics: () => { readonly meta: MetastoreMetrics | undefined; readonly pages: PagestoreMetrics | undefined }
+  /**
+   * Stops: `/readyz` says no, nothing new is accepted, requests under way are finished or, at the deadline, cut off, and
+   * every page that a write was told to be durable is. May be called again; all calls settle together.
+   */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Starts a server for one or both stores over plain HTTP/1.1.
+ *
+ * @throws {@link ServerError} if it cannot listen there or the options make no sense; what the stores throw about theirs.
+ */
+export async function startServer(options: ServerOptions): Promise<GraftServer> {
+  const host = options.host ?? '127.0.0.1'
+  const isLoopbackOnly = isLoopback(host)
+  if (!isLoopbackOnly && options.allowRemote !== true) {
+    throw new ServerError(
+      'HOST_NOT_LOOPBACK',
+      `other machines could reach this address, and that was not asked for, host=${host}`,
+    )
+  }
+  const port = checkPort(options.port)
+  const limits = processLimits(options.limits)
+  const log = safeLog(options.log)
+  const services = openServices(options, log)
+  const { timers = systemTimers, nowMs = Date.now } = options
+  const stores = [...new Set([options.stores.commits, options.stores.segments])]
+  const readiness = new Readiness({
+    stores,
+    nowMs,
+    timers,
+    timeoutMs: limits.readyMsMax,
+    answerAgeMsMax: READY_ANSWER_AGE_MS_MAX,
+  })
+  const { metastore, pagestore } = services
+  const handle = createFront({ meta: metastore?.handler, pages: pagestore?.handler, readiness, isLoopbackOnly, nowMs, log })
+  const listener = await openListener({ handle, host, port, connectionsMax: limits.connectionsMax, timers }, services)
+  const url = `http://${urlHost(host)}:${listener.port}`
+  log({ type: 'listening', url })
+  return {
+    url,
+    port: listener.port,
+    metrics: () => ({ meta: metastore?.metrics(), pages: pagestore?.metrics() }),
+    close: once(() => stop({ listener, readiness, services, limits, log })),
+  }
+}
+
+async function openListener(options: ListenerOptions, services: Services): Promise<Listener> {
+  try {
+    return await Listener.open(options)
+  } catch (error) {
+    await closeServices(services)
+    throw error
+  }
+}
+
+async function closeServices({ metastore, pagestore }: Services): Promise<void> {
+  await pagestore?.close()
+  await metastore?.close()
+}
+
+async function stop(running: {
+  readonly listener: Listener
+  readonly readiness: Readiness
+  readonly services: Services
+  readonly limits: ProcessLimits
+  readonly log: ServerLog
+}): Promise<void> {
+  const { listener, readiness, services, limits, log } = running
+  log({ type: 'stopping', requestsInFlight: listener.requestsInFlight })
+  readiness.drain()
+  const requestsCutOff = await listener.close(limits.drainMsMax)
+  // Writes that were cut off may still be uploading; a segment that nobody refers to does no harm, half a process does.
+  await closeServices(services)
+  log({ type: 'stopped', requestsCutOff })
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => (running ??= run())
+}
