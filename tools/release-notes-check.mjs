@@ -29,8 +29,12 @@ function status(since, folder) {
 /** The packages that some note of this folder names, whatever the history of this clone shows of when it was written. */
 function notedPackages() {
   const files = readdirSync(join(root, '.changeset')).filter((name) => name.endsWith('.md') && name !== 'README.md')
-  const heads = files.map((name) => /^---\n([\s\S]*?)\n---\n\s*\S/.exec(readFileSync(join(root, '.changeset', name), 'utf8'))?.[1])
-  return new Set(heads.flatMap((head = '') => [...head.matchAll(/^['"](.+)['"]: (?:major|minor|patch)$/gm)].map((line) => line[1])))
+  const heads = files.map(
+    (name) => /^---\n([\s\S]*?)\n---\n\s*\S/.exec(readFileSync(join(root, '.changeset', name), 'utf8'))?.[1],
+  )
+  return new Set(
+    heads.flatMap((head = '') => [...head.matchAll(/^['"](.+)['"]: (?:major|minor|patch)$/gm)].map((line) => line[1])),
+  )
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-ts-status-'))

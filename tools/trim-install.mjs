@@ -1,7 +1,7 @@
 // Run after every install. The npm package of Node brings 67 MB of C++ headers; nothing here compiles against them.
 import { readdirSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const modules = fileURLToPath(new URL('../node_modules/node/node_modules', import.meta.url))
 let names = []

@@ -1,0 +1,74 @@
+// Runs every gate in order and counts. `npm run check` and `.ci/run` are this; each gate is also an npm script of its own.
+// The last line is `N passed, N failed, N skipped`: tests, and every other gate as one more.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './packages.mjs'
+import { countReports, printCounts } from './test-reports.mjs'
+
+// The order is by what is cheap and by what others need: the tools before what uses them, the build within `pack:check`.
+const GATES = [
+  { name: 'tools', args: ['run', 'setup:tools'], isNeeded: () => !areToolsInstalled() },
+  { name: 'format', args: ['run', 'check:format'] },
+  { name: 'lint', args: ['run', 'lint'] },
+  { name: 'layers', args: ['run', 'layers'] },
+  { name: 'dead code', args: ['run', 'knip'] },
+  { name: 'types', args: ['run', 'typecheck'] },
+  { name: 'docs', args: ['run', 'docs:check'] },
+  { name: 'release notes', args: ['run', 'notes:check'] },
+  { name: 'coverage', args: ['run', 'coverage'] },
+  { name: 'package', args: ['run', 'pack:check'] },
+  { name: 'size', args: ['run', 'size'] },
+  { name: 'examples', args: ['run', 'examples'] },
+  { name: 'demo', args: ['run', 'demo'] },
+]
+const SECONDS_MAX = 20 * 60
+
+function areToolsInstalled() {
+  const written = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return written('tools/node_modules/.package-lock.json') > written('tools/package-lock.json')
+}
+
+/** The folders whose tests must have left a report. */
+function testedFolders() {
+  const parents = ['packages', 'internal'].flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(parent, name)))
+  return [...parents, 'benchmarks', 'examples'].filter((folder) => existsSync(join(root, folder, 'vitest.config.ts')))
+}
+
+function run(args) {
+  const { promise, resolve } = Promise.withResolvers()
+  const startedAt = performance.now()
+  const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  const timer = setTimeout(() => {
+    console.error(`npm ${args.join(' ')} took longer than ${SECONDS_MAX} s`)
+    // The whole group: what npm started would otherwise go on without it.
+    process.kill(-child.pid, 'SIGKILL')
+  }, SECONDS_MAX * 1000)
+  const settle = (isPassed) => {
+    clearTimeout(timer)
+    resolve({ isPassed, seconds: (performance.now() - startedAt) / 1000 })
+  }
+  child.on('error', () => settle(false))
+  child.on('close', (code) => settle(code === 0))
+  return promise
+}
+
+async function runTests() {
+  const folders = testedFolders()
+  // What an earlier run left must not stand in for a suite that did not run.
+  for (const folder of folders) rmSync(join(root, folder, 'reports'), { recursive: true, force: true })
+  const result = await run(['test'])
+  const counts = countReports(folders.map((folder) => join(root, folder, 'reports/vitest.json')))
+  if (!result.isPassed && counts.failed === 0) counts.failed = 1
+  return { ...result, counts, isPassed: result.isPassed && counts.failed === 0 }
+}
+
+console.log('::: tests')
+const tests = await runTests()
+const results = [{ name: 'tests', ...tests }]
+for (const { name, args, isNeeded } of GATES) {
+  if (isNeeded?.() === false) continue
+  console.log(`\n::: ${name}`)
+  results.push({ name, ...(await run(args)) })
+}
+printCounts(results, tests.counts)
