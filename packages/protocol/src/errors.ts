@@ -3,9 +3,10 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { type ErrorKind, isErrorKind, isTypedError } from '@graft-ts/volume'
 import { ErrorDetailSchema } from './gen/graft/v1/graft_pb.ts'
 
-/** What is wrong with a message. */
+/** What is wrong with a message, a segment ref, or what this package was set up with. */
 export type ProtocolErrorCode =
   | 'MESSAGE_INVALID'
+  | 'MESSAGE_TOO_LARGE'
   | 'SET_INVALID'
   | 'SET_PAGE_ZERO'
   | 'SET_TOO_LARGE'
@@ -15,11 +16,13 @@ export type ProtocolErrorCode =
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
   | 'VERSION_UNSUPPORTED'
+  | 'OPTIONS_INVALID'
 
 type ProtocolErrorKind = 'invalid' | 'exhausted' | 'missing' | 'denied' | 'unsupported'
 
 const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   MESSAGE_INVALID: 'invalid',
+  MESSAGE_TOO_LARGE: 'exhausted',
   SET_INVALID: 'invalid',
   SET_PAGE_ZERO: 'invalid',
   SET_TOO_LARGE: 'exhausted',
@@ -29,6 +32,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
   VERSION_UNSUPPORTED: 'unsupported',
+  OPTIONS_INVALID: 'invalid',
 }
 
 /** A message that breaks the protocol or its limits, whoever sent it. The code decides the kind. */
@@ -48,7 +52,10 @@ export class ProtocolError extends Error {
 export class RemoteError extends Error {
   override readonly name = 'RemoteError'
   readonly kind: ErrorKind
-  /** The server's code, or one of this package: `NO_ANSWER`, `OUTCOME_UNKNOWN`, `REQUEST_TOO_LARGE`, `ABORTED`, … */
+  /**
+   * The server's code, or one of this package: `NO_ANSWER`, `OUTCOME_UNKNOWN`, `ABORTED`, `DENIED`, `METHOD_UNKNOWN`,
+   * `MESSAGE_TOO_LARGE`, `MESSAGE_INVALID`, `TOKEN_FAILED`.
+   */
   readonly code: string
   /** How long to wait before the next try, in milliseconds; `undefined`: no hint. */
   readonly retryAfterMs: number | undefined
@@ -75,21 +82,34 @@ const CONNECT_CODE_OF: Readonly<Record<ErrorKind, Code>> = {
   aborted: Code.Canceled,
   closed: Code.FailedPrecondition,
 }
+const UINT32_MAX = 0xffffffff
 
 /**
  * Puts an error on the wire: kind and code travel in a detail. What is not one of our typed errors becomes `Internal`
- * without its text, which might tell a stranger too much.
+ * without its text, which might tell a stranger too much; it stays on this side as `cause`.
  */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error
-  if (!isTypedError(error)) return new ConnectError('internal error', Code.Internal)
-  const { retryAfterMs } = error as { retryAfterMs?: unknown }
+  if (!isTypedError(error)) return new ConnectError('internal error', Code.Internal, undefined, undefined, error)
+  const retryAfterMs = wireRetryAfter((error as { retryAfterMs?: unknown }).retryAfterMs)
   const detail = create(ErrorDetailSchema, {
     kind: error.kind,
     code: error.code,
-    ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   })
-  return new ConnectError(error.message, CONNECT_CODE_OF[error.kind], undefined, [{ desc: ErrorDetailSchema, value: detail }])
+  return new ConnectError(
+    error.message,
+    CONNECT_CODE_OF[error.kind],
+    undefined,
+    [{ desc: ErrorDetailSchema, value: detail }],
+    error,
+  )
+}
+
+// The hint may come from anybody's store; one that does not fit the message must not turn an error into a crash.
+function wireRetryAfter(value: unknown): number | undefined {
+  if (typeof value !== 'number' || !(value >= 0)) return undefined
+  return Math.min(Math.ceil(value), UINT32_MAX)
 }
 
 /**
@@ -104,11 +124,18 @@ export function fromConnectError(error: unknown, hasEffect: boolean): RemoteErro
   if (detail !== undefined && isErrorKind(detail.kind)) {
     return new RemoteError(detail.kind, detail.code, connectError.rawMessage, { cause: error, retryAfterMs: detail.retryAfterMs })
   }
-  const [kind, code] = withoutDetail(connectError.code, hasEffect)
-  return new RemoteError(kind, code, connectError.rawMessage, { cause: error })
+  const [kind, code] = withoutDetail(connectError, hasEffect)
+  const retryAfterMs = secondsToMs(connectError.metadata.get('retry-after'))
+  return new RemoteError(kind, code, connectError.rawMessage, { cause: error, retryAfterMs })
 }
 
-function withoutDetail(code: Code, hasEffect: boolean): readonly [ErrorKind, string] {
+/**
+ * What a code means without a kind beside it. A proxy or another server may have answered, or this side may have failed to
+ * read the answer: only what says for certain that nothing was done may be told as a refusal, for a caller who
+ * believes a commit refused will make another (I6).
+ */
+function withoutDetail(error: ConnectError, hasEffect: boolean): readonly [ErrorKind, string] {
+  const { code, isWireError } = error
   switch (code) {
     case Code.ResourceExhausted:
       return ['exhausted', 'MESSAGE_TOO_LARGE']
@@ -118,11 +145,14 @@ function withoutDetail(code: Code, hasEffect: boolean): readonly [ErrorKind, str
     case Code.PermissionDenied:
     case Code.Unauthenticated:
       return ['denied', 'DENIED']
-    case Code.InvalidArgument:
-      return ['invalid', 'MESSAGE_INVALID']
-    case Code.Canceled:
-      return hasEffect ? ['unknown', 'OUTCOME_UNKNOWN'] : ['aborted', 'ABORTED']
-    default:
-      return hasEffect ? ['unknown', 'OUTCOME_UNKNOWN'] : ['unavailable', 'NO_ANSWER']
   }
+  if (code === Code.InvalidArgument && isWireError) return ['invalid', 'MESSAGE_INVALID']
+  // The message could not be written down, so it never left.
+  if (code === Code.Internal && !isWireError && error.rawMessage.startsWith('serialize ')) return ['invalid', 'MESSAGE_INVALID']
+  if (hasEffect) return ['unknown', 'OUTCOME_UNKNOWN']
+  return code === Code.Canceled && !isWireError ? ['aborted', 'ABORTED'] : ['unavailable', 'NO_ANSWER']
+}
+
+function secondsToMs(header: string | null): number | undefined {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined
 }

@@ -16,6 +16,13 @@ export {
   commitProposalFromWire,
   commitProposalToWire,
 } from './wire/commits.ts'
+export {
+  type Description,
+  metaDescriptionFromWire,
+  metaDescriptionToWire,
+  pageDescriptionFromWire,
+} from './wire/descriptions.ts'
+export { type CommitSummary, historyEntryFromWire, historyEntryToWire } from './wire/history.ts'
 export { pageSetFromWire } from './wire/page-sets.ts'
 export { type ReadPage, readPagesFromWire } from './wire/pages.ts'
 export {

@@ -10,12 +10,12 @@ export interface MetaLimits {
   readonly pagesMax: number
 }
 
-/** Limits of a meta store where its operator names none. */
+/** Limits of a meta store where its operator names none. 2^20 pages: as many as 1,024 refs of a page store's writes hold. */
 export const META_LIMITS_DEFAULT: MetaLimits = {
   requestBytesMax: 4 * 2 ** 20,
   inlineBytesMax: 32 * 2 ** 10,
   refsMax: 1024,
-  pagesMax: 2 ** 24,
+  pagesMax: 2 ** 20,
 }
 
 /** What a page store accepts; told by `describe`. */

@@ -46,22 +46,33 @@ const SKEW_MS_MAX = 300_000
 const SECRET_BYTES_MIN = 32
 const encoder = new TextEncoder()
 
-/** Signs refs with HMAC-SHA-256. The first key signs; all of them verify. */
+/**
+ * Signs refs with HMAC-SHA-256. The first key signs; all of them verify, so that a new key can be put in front and an old
+ * one be dropped an upload window later.
+ *
+ * @throws {@link ProtocolError} `OPTIONS_INVALID`: no key, a short one, two with one id, or one without.
+ */
 export function hmacRefSigner(options: WindowOptions & { readonly keys: readonly RefKey[] }): RefSigner {
-  const keys = new Map(options.keys.map((key) => [key.id, importKey(key)]))
+  const keys = new Map(options.keys.map((key) => [key.id, lazyKey(checkKey(key))]))
   const current = options.keys[0]
-  if (current === undefined) throw new ProtocolError('MESSAGE_INVALID', 'a ref signer needs at least one key')
+  if (current === undefined) throw new ProtocolError('OPTIONS_INVALID', 'a ref signer needs at least one key')
+  if (keys.size !== options.keys.length) throw new ProtocolError('OPTIONS_INVALID', 'two ref keys have the same id')
+  const signingKey = keys.get(current.id) as () => Promise<CryptoKey>
   return {
     async sign(ref, scope) {
       const unsigned = create(SignedSegmentRefSchema, { ref, issuedAtMs: BigInt(options.nowMs()), keyId: current.id })
-      const key = await (keys.get(current.id) as Promise<CryptoKey>)
-      const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, signedBytes(unsigned, scope)))
+      const signature = new Uint8Array(await crypto.subtle.sign('HMAC', await signingKey(), signedBytes(unsigned, scope)))
       return { ...unsigned, signature }
     },
     async verify(signed, scope) {
       const key = keys.get(signed.keyId)
       if (key === undefined) throw expired()
-      const isGenuine = await crypto.subtle.verify('HMAC', await key, Uint8Array.from(signed.signature), signedBytes(signed, scope))
+      const isGenuine = await crypto.subtle.verify(
+        'HMAC',
+        await key(),
+        Uint8Array.from(signed.signature),
+        signedBytes(signed, scope),
+      )
       // A ref of another principal or volume is answered like an old one: the answer must not tell which.
       if (!isGenuine) throw expired()
       checkAge(signed, options)
@@ -87,9 +98,22 @@ function expired(): ProtocolError {
   return new ProtocolError('REFS_EXPIRED', 'a segment ref cannot be committed any more; upload its pages again')
 }
 
-async function importKey(key: RefKey): Promise<CryptoKey> {
-  if (key.secret.length < SECRET_BYTES_MIN) throw new ProtocolError('MESSAGE_INVALID', 'a ref key needs at least 32 bytes')
-  return crypto.subtle.importKey('raw', Uint8Array.from(key.secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+function checkKey(key: RefKey): RefKey {
+  if (key.id === '') throw new ProtocolError('OPTIONS_INVALID', 'a ref key needs an id')
+  if (key.secret.length < SECRET_BYTES_MIN) {
+    throw new ProtocolError('OPTIONS_INVALID', `a ref key needs at least ${SECRET_BYTES_MIN} bytes, got=${key.secret.length}`)
+  }
+  return key
+}
+
+// Imported when first needed: a promise that fails before anybody waits for it would end the process.
+function lazyKey(key: RefKey): () => Promise<CryptoKey> {
+  const secret = Uint8Array.from(key.secret)
+  let imported: Promise<CryptoKey> | undefined
+  return () => {
+    imported ??= crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+    return imported
+  }
 }
 
 // Each part is preceded by its length, so that bytes cannot slide from one part into the next.

@@ -1,5 +1,7 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf'
 import {
+  Code,
+  ConnectError,
   type ConnectRouter,
   type ContextValues,
   createRouterTransport,
@@ -9,11 +11,15 @@ import {
   type UnaryResponse,
 } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-web'
-import { fromConnectError } from './errors.ts'
+import { isTypedError } from '@graft-ts/volume'
+import { fromConnectError, ProtocolError, RemoteError, toConnectError } from './errors.ts'
 import { MetaService, PageService } from './gen/graft/v1/graft_pb.ts'
 import { ROUTER_OPTIONS } from './handler.ts'
 
-/** How a client reaches the two stores. Every call fails with a `RemoteError` and nothing else. */
+/**
+ * How a client reaches the two stores. Every call fails with a `RemoteError` and nothing else. A stream that is left before
+ * its end goes on until the `signal` of its call fires.
+ */
 export interface GraftTransport {
   /** For `MetaService`. */
   readonly meta: Transport
@@ -28,35 +34,78 @@ export interface HttpTransportOptions {
   readonly pagesBaseUrl?: string
   /** Default: the runtime's. */
   readonly fetch?: typeof fetch
-  /** Asked before each request; sent as a bearer token. */
+  /** Asked before each request; sent as a bearer token. What it throws keeps its kind and code, if it has them. */
   readonly token?: () => Promise<string>
-  /** Gives up on a call after this time. Default 60,000. */
+  /** Gives up on a call, streams included, after this time: 1 to 2^31 - 1. Default 60,000. */
   readonly timeoutMs?: number
 }
 
 const TIMEOUT_MS_DEFAULT = 60_000
+// What the timers of all runtimes can count to; they fire at once for more.
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+const PAYLOAD_TOO_LARGE = 413
 const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, PageService.method.writePages.name])
 
-/** Reaches the stores over HTTP: binary protobuf in plain POST requests. */
+/**
+ * Reaches the stores over HTTP: binary protobuf in plain POST requests. Nothing is sent before the first call.
+ *
+ * @throws {@link ProtocolError} `OPTIONS_INVALID`.
+ */
 export function httpTransport(options: HttpTransportOptions): GraftTransport {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
+    throw new ProtocolError('OPTIONS_INVALID', `timeoutMs must be 1 to 2^31 - 1, got=${timeoutMs}`)
+  }
   const open = (baseUrl: string): Transport =>
     typedErrors(
       createConnectTransport({
-        baseUrl,
+        baseUrl: checkBaseUrl(baseUrl),
         useBinaryFormat: true,
-        defaultTimeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+        defaultTimeoutMs: timeoutMs,
         interceptors: options.token === undefined ? [] : [bearer(options.token)],
-        ...(options.fetch !== undefined && { fetch: options.fetch }),
+        fetch: refusingLargeBodies(options.fetch),
       }),
     )
   const meta = open(options.baseUrl)
   return { meta, pages: options.pagesBaseUrl === undefined ? meta : open(options.pagesBaseUrl) }
 }
 
+// An address that no fetch can use would otherwise look like a server that cannot be reached, for ever.
+function checkBaseUrl(baseUrl: string): string {
+  const isAbsolutePath = baseUrl.startsWith('/')
+  if (isAbsolutePath || (/^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl))) return baseUrl
+  throw new ProtocolError('OPTIONS_INVALID', 'the address of a store must begin with http://, https:// or /')
+}
+
+/**
+ * A proxy answers 413 to a body over its own limit, which Connect has no code for: without this, a push that can never
+ * succeed would look like one whose outcome is unknown, and be sent again for ever.
+ */
+function refusingLargeBodies(given: typeof fetch | undefined): typeof fetch {
+  return async (input, init) => {
+    // Some runtimes insist on being called without a receiver.
+    const send = given ?? globalThis.fetch
+    const response = await send(input, init)
+    if (response.status !== PAYLOAD_TOO_LARGE) return response
+    await response.body?.cancel()
+    throw new ConnectError('the request is larger than the server takes', Code.ResourceExhausted, response.headers)
+  }
+}
+
 function bearer(token: () => Promise<string>): Interceptor {
   return (next) => async (request) => {
-    request.header.set('authorization', `Bearer ${await token()}`)
+    request.header.set('authorization', `Bearer ${await tokenOf(token)}`)
     return next(request)
+  }
+}
+
+// Nothing was sent yet, so this must not look like a call without an answer.
+async function tokenOf(token: () => Promise<string>): Promise<string> {
+  try {
+    return await token()
+  } catch (cause) {
+    const error = isTypedError(cause) ? cause : new RemoteError('unavailable', 'TOKEN_FAILED', 'no token could be had', { cause })
+    throw toConnectError(error)
   }
 }
 
@@ -65,7 +114,8 @@ export function inProcessTransport(routes: {
   readonly meta: (router: ConnectRouter) => void
   readonly pages: (router: ConnectRouter) => void
 }): GraftTransport {
-  const open = (mount: (router: ConnectRouter) => void): Transport => typedErrors(createRouterTransport(mount, { router: ROUTER_OPTIONS }))
+  const open = (mount: (router: ConnectRouter) => void): Transport =>
+    typedErrors(createRouterTransport(mount, { router: ROUTER_OPTIONS }))
   return { meta: open(routes.meta), pages: open(routes.pages) }
 }
 
@@ -79,6 +129,7 @@ function typedErrors(inner: Transport): Transport {
       input: MessageInitShape<I>,
       contextValues?: ContextValues,
     ): Promise<UnaryResponse<I, O>> {
+      refuseAborted(signal)
       try {
         return await inner.unary(method, signal, timeoutMs, header, input, contextValues)
       } catch (error) {
@@ -93,6 +144,7 @@ function typedErrors(inner: Transport): Transport {
       input: AsyncIterable<MessageInitShape<I>>,
       contextValues?: ContextValues,
     ): Promise<StreamResponse<I, O>> {
+      refuseAborted(signal)
       try {
         const response = await inner.stream(method, signal, timeoutMs, header, input, contextValues)
         return { ...response, message: typedIteration(response.message) }
@@ -101,6 +153,12 @@ function typedErrors(inner: Transport): Transport {
       }
     },
   }
+}
+
+// A call that was given up before it began had no effect, also if it writes.
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new RemoteError('aborted', 'ABORTED', 'aborted before it was sent', { cause: signal.reason })
 }
 
 async function* typedIteration<T>(messages: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {

@@ -79,7 +79,9 @@ export function commitProposalToWire(proposal: CommitProposal): CommitRequest {
  * The names in a commit request: enough to authorize it and to look for what it already did, before its contents and
  * limits are looked at (I6). Throws {@link ProtocolError} `MESSAGE_INVALID`.
  */
-export function commitNamesFromWire(message: CommitRequest): Pick<CommitProposal, 'volumeId' | 'baseLsn' | 'commitId' | 'clientId'> {
+export function commitNamesFromWire(
+  message: CommitRequest,
+): Pick<CommitProposal, 'volumeId' | 'baseLsn' | 'commitId' | 'clientId'> {
   return checked('commit', () => ({
     volumeId: volumeIdFromBytes(message.volumeId),
     baseLsn: parseLsn(message.baseLsn),
@@ -117,7 +119,10 @@ export function commitProposalFromWire(message: CommitRequest, limits: MetaLimit
 
 function inlineFromWire(message: InlinePages, pageSize: PageSize, limits: MetaLimits): NonNullable<CommitProposal['inline']> {
   if (message.data.length > limits.inlineBytesMax) {
-    throw new ProtocolError('INLINE_TOO_LARGE', `too many inline bytes, bytes=${message.data.length} most=${limits.inlineBytesMax}`)
+    throw new ProtocolError(
+      'INLINE_TOO_LARGE',
+      `too many inline bytes, bytes=${message.data.length} most=${limits.inlineBytesMax}`,
+    )
   }
   const pages = pageSetFromWire(message.pages, limits)
   checkData(message.data, pages.size, pageSize)
@@ -154,8 +159,6 @@ export function commitAnswerFromWire(message: CommitResponse): CommitAnswer {
     snapshot: snapshotFromWire(value.snapshot),
     changes: changesFromWire(value),
     commitIdAfterBase:
-      value.commitIdAfterBase.length === 0
-        ? undefined
-        : checked('conflict', () => commitIdFromBytes(value.commitIdAfterBase)),
+      value.commitIdAfterBase.length === 0 ? undefined : checked('conflict', () => commitIdFromBytes(value.commitIdAfterBase)),
   }
 }

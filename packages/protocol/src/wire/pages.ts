@@ -1,4 +1,4 @@
-import { PAGE_INDEX_MAX, LSN_NONE, type Lsn, type PageSize, parseLsn } from '@graft-ts/volume'
+import { LSN_NONE, type Lsn, PAGE_INDEX_MAX, type PageSize, parseLsn } from '@graft-ts/volume'
 import { ProtocolError } from '../errors.ts'
 import type { ReadPagesResponse } from '../gen/graft/v1/graft_pb.ts'
 import { checkData } from './commits.ts'
@@ -18,7 +18,10 @@ export interface ReadPage {
 export function readPagesFromWire(message: ReadPagesResponse, pageSize: PageSize): ReadPage[] {
   const pages = pageSetFromWire(message.pages, { pagesMax: PAGE_INDEX_MAX })
   if (message.writtenLsns.length !== pages.size) {
-    throw new ProtocolError('MESSAGE_INVALID', `as many LSNs as pages are needed, lsns=${message.writtenLsns.length} pages=${pages.size}`)
+    throw new ProtocolError(
+      'MESSAGE_INVALID',
+      `as many LSNs as pages are needed, lsns=${message.writtenLsns.length} pages=${pages.size}`,
+    )
   }
   const lsns = checked('pages', () => message.writtenLsns.map(parseLsn))
   checkData(message.data, lsns.filter((lsn) => lsn !== LSN_NONE).length, pageSize)

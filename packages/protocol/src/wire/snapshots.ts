@@ -11,12 +11,7 @@ import {
   volumeIdFromBytes,
 } from '@graft-ts/volume'
 import { ProtocolError } from '../errors.ts'
-import {
-  type PullResponse,
-  PullResponseSchema,
-  type Snapshot as WireSnapshot,
-  SnapshotSchema,
-} from '../gen/graft/v1/graft_pb.ts'
+import { type PullResponse, PullResponseSchema, SnapshotSchema, type Snapshot as WireSnapshot } from '../gen/graft/v1/graft_pb.ts'
 import { pageSetFromWire } from './page-sets.ts'
 
 /** The message of a snapshot. */

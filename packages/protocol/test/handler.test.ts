@@ -1,0 +1,211 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { createClient } from '@connectrpc/connect'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  CommitRequestSchema,
+  HistoryRequestSchema,
+  MetaService,
+  PullRequestSchema,
+  PullResponseSchema,
+  snapshotToWire,
+} from '../src/index.ts'
+import { SNAPSHOT } from './samples.ts'
+import { handlerOf, overHttp, StoreError } from './stand-ins.ts'
+
+const URL_OF = (method: string) => `http://graft.test/graft.v1.MetaService/${method}`
+const post = (method: string, body: BodyInit | null, headers: Record<string, string> = { 'content-type': 'application/proto' }) =>
+  new Request(URL_OF(method), { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
+const pull = vi.fn(() => ({ snapshot: snapshotToWire(SNAPSHOT) }))
+const handler = handlerOf({ meta: { pull } }, 1000)
+
+interface WireError {
+  readonly code: string
+  readonly details?: { readonly debug: { readonly kind: string; readonly code: string } }[]
+}
+const errorOf = async (response: Response) => {
+  const error = (await response.json()) as WireError
+  return { status: response.status, connect: error.code, ...error.details?.[0]?.debug }
+}
+
+test('a request of any HTTP client is answered', async () => {
+  const response = await handler(post('Pull', toBinary(PullRequestSchema, create(PullRequestSchema, { since: 3n }))))
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toBe('application/proto')
+  const answer = fromBinary(PullResponseSchema, new Uint8Array(await response.arrayBuffer()))
+  expect(answer.snapshot?.lsn).toBe(7n)
+})
+
+test('JSON is spoken too', async () => {
+  const response = await handler(post('Pull', '{"since":"3"}', { 'content-type': 'application/json' }))
+  expect(await response.json()).toMatchObject({ snapshot: { lsn: '7', pageCount: 9 } })
+})
+
+describe('what is no call', () => {
+  test.each(['http://graft.test/', URL_OF('Nope'), 'http://graft.test/graft.v1.Nope/Pull', `${URL_OF('Pull')}/`])(
+    '%s is not found',
+    async (url) => {
+      expect((await handler(new Request(url, { method: 'POST' }))).status).toBe(404)
+    },
+  )
+
+  test.each(['GET', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
+    const response = await handler(new Request(`${URL_OF('Pull')}?encoding=proto&message=&connect=v1`, { method }))
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
+  })
+
+  test.each(['text/plain', 'application/grpc', 'application/grpc-web', 'application/xml'])(
+    'a body of type %s is not taken',
+    async (type) => {
+      expect((await handler(post('Pull', 'x', { 'content-type': type }))).status).toBe(415)
+    },
+  )
+})
+
+describe('I11: bodies that are no message', () => {
+  test('are refused as invalid, with kind and code', async () => {
+    pull.mockClear()
+    const expected = { status: 400, connect: 'invalid_argument', kind: 'invalid', code: 'MESSAGE_INVALID' }
+    expect(await errorOf(await handler(post('Pull', Uint8Array.of(10, 99, 1))))).toEqual(expected)
+    expect(await errorOf(await handler(post('Pull', '{"since":', { 'content-type': 'application/json' })))).toEqual(expected)
+    expect(await errorOf(await handler(post('Pull', '{"since":"-1"}', { 'content-type': 'application/json' })))).toEqual(expected)
+    expect(pull).not.toHaveBeenCalled()
+  })
+
+  test('in a stream too', async () => {
+    const history = vi.fn(async function* () {})
+    const stream = handlerOf({ meta: { history } }, 1000)
+    const response = await stream(
+      post('History', envelope(Uint8Array.of(8, 255)), { 'content-type': 'application/connect+proto' }),
+    )
+    expect(await endOf(response)).toMatchObject({ kind: 'invalid', code: 'MESSAGE_INVALID' })
+    expect(history).not.toHaveBeenCalled()
+  })
+
+  test('a compression that was not offered', async () => {
+    const headers = { 'content-type': 'application/proto', 'content-encoding': 'gzip' }
+    expect(await errorOf(await handler(post('Pull', Uint8Array.of(), headers)))).toMatchObject({
+      status: 501,
+      connect: 'unimplemented',
+    })
+  })
+})
+
+describe('requestBytesMax', () => {
+  const bodyOf = (bytes: number) => {
+    const empty = toBinary(CommitRequestSchema, create(CommitRequestSchema, { own: new Uint8Array(900) }))
+    return toBinary(CommitRequestSchema, create(CommitRequestSchema, { own: new Uint8Array(900 + bytes - empty.length) }))
+  }
+  const commit = vi.fn(() => ({}))
+  const commitHandler = handlerOf({ meta: { commit } }, 1000)
+  const TOO_LARGE = { status: 429, connect: 'resource_exhausted', kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' }
+
+  test('n - 1 and n bytes pass, n + 1 do not', async () => {
+    for (const bytes of [999, 1000]) {
+      expect(bodyOf(bytes)).toHaveLength(bytes)
+      expect((await commitHandler(post('Commit', bodyOf(bytes)))).status).toBe(200)
+    }
+    commit.mockClear()
+    expect(await errorOf(await commitHandler(post('Commit', bodyOf(1001))))).toEqual(TOO_LARGE)
+    expect(commit).not.toHaveBeenCalled()
+  })
+
+  test('a declared length is believed before anything is read', async () => {
+    let pulls = 0
+    const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 })
+    const headers = { 'content-type': 'application/proto', 'content-length': '1001' }
+    expect(await errorOf(await commitHandler(post('Commit', body, headers)))).toEqual(TOO_LARGE)
+    expect(pulls).toBe(0)
+  })
+
+  test('a body that never ends is left as soon as it is over', async () => {
+    let sent = 0
+    const endless = new ReadableStream(
+      {
+        pull(controller) {
+          sent += 100
+          controller.enqueue(new Uint8Array(100))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    expect(await errorOf(await commitHandler(post('Commit', endless)))).toEqual(TOO_LARGE)
+    expect(sent).toBe(1100)
+  })
+
+  test('a body that ends early or goes on longer than declared is invalid', async () => {
+    for (const length of ['5', '500']) {
+      const headers = { 'content-type': 'application/proto', 'content-length': length }
+      expect(await errorOf(await commitHandler(post('Commit', bodyOf(450 + 500), headers)))).toMatchObject({
+        code: 'MESSAGE_INVALID',
+      })
+    }
+  })
+
+  test('holds for the message of a stream', async () => {
+    const history = vi.fn(async function* () {})
+    const stream = handlerOf({ meta: { history } }, 1000)
+    const request = post('History', envelope(new Uint8Array(1001)), { 'content-type': 'application/connect+proto' })
+    expect(await endOf(await stream(request))).toMatchObject({ kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' })
+    expect(history).not.toHaveBeenCalled()
+  })
+
+  test('is told to our client', async () => {
+    const meta = createClient(MetaService, overHttp(commitHandler).meta)
+    await expect(meta.commit({ own: new Uint8Array(1000) })).rejects.toMatchObject({
+      kind: 'exhausted',
+      code: 'MESSAGE_TOO_LARGE',
+    })
+  })
+})
+
+test('a body that breaks off is an error, not a crash', async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error('connection reset')) }, { highWaterMark: 0 })
+  const response = await handler(post('Pull', body))
+  expect(response.status).toBe(500)
+  expect(await response.text()).not.toContain('reset')
+})
+
+test('errors of services keep their details when other errors are completed', async () => {
+  const fail = () => {
+    throw new StoreError('exhausted', 'BUSY', 'wait', 5)
+  }
+  const busy = handlerOf({ meta: { pull: fail } })
+  expect(await errorOf(await busy(post('Pull', null)))).toEqual({
+    status: 429,
+    connect: 'resource_exhausted',
+    kind: 'exhausted',
+    code: 'BUSY',
+    retryAfterMs: 5,
+  })
+})
+
+test('nothing is compressed on the wire', async () => {
+  const big = handlerOf({ meta: { pull: () => ({ changed: new Uint8Array(100_000) }) } })
+  const headers = { 'content-type': 'application/proto', 'accept-encoding': 'gzip, br' }
+  const response = await big(post('Pull', null, headers))
+  expect(response.headers.get('content-encoding')).toBeNull()
+  expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(100_000)
+})
+
+test('a stream of any HTTP client is answered', async () => {
+  const stream = handlerOf({ meta: { history: async function* () {} } })
+  const body = envelope(toBinary(HistoryRequestSchema, create(HistoryRequestSchema, { from: 1n })))
+  const response = await stream(post('History', body, { 'content-type': 'application/connect+proto' }))
+  expect(response.status).toBe(200)
+  expect(await endOf(response)).toEqual({ connect: undefined })
+})
+
+function envelope(message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(5 + message.length)
+  new DataView(bytes.buffer).setUint32(1, message.length)
+  bytes.set(message, 5)
+  return bytes
+}
+
+/** The error in the last envelope of an answer that holds nothing else. */
+async function endOf(response: Response): Promise<Record<string, unknown>> {
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  expect(bytes[0]).toBe(2)
+  const { error } = JSON.parse(new TextDecoder().decode(bytes.subarray(5))) as { error?: WireError }
+  return { connect: error?.code, ...error?.details?.[0]?.debug }
+}
