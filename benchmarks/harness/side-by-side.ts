@@ -1,0 +1,44 @@
+import { Bench } from 'tinybench'
+
+/** Two ways to do the same work. */
+export interface Contest {
+  readonly ours: (round: number) => Promise<void>
+  readonly baseline: (round: number) => Promise<void>
+  /** How often each side runs; the first round warms up and does not count. */
+  readonly rounds: number
+}
+
+/** The medians of both sides, in milliseconds. */
+export interface ContestResult {
+  readonly ours: number
+  readonly baseline: number
+}
+
+/**
+ * Times long operations (above some milliseconds) against each other. The sides take turns, so that a machine which
+ * slows down meanwhile slows down both.
+ */
+export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
+  const samples = { ours: [] as number[], baseline: [] as number[] }
+  for (let round = 0; round <= contest.rounds; round++) {
+    const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true, retainSamples: true })
+    // Async functions are told apart by their kind; any other would be called once more to find out.
+    bench.add('ours', async () => await contest.ours(round))
+    bench.add('baseline', async () => await contest.baseline(round))
+    for (const task of await bench.run()) {
+      const { result } = task
+      if (result.state !== 'completed') throw new Error(`a benchmark did not complete: ${task.name}`)
+      if (round > 0) samples[task.name as keyof typeof samples].push(result.latency.mean)
+    }
+  }
+  return { ours: median(samples.ours), baseline: median(samples.baseline) }
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('no values')
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] as number
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
+}

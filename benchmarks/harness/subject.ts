@@ -1,0 +1,30 @@
+/** One thing measured on both sides, in the same run and on the same data. */
+export interface Measurement {
+  /** What was measured, with everything that bears on it: sizes, and whether both sides sync to disk. */
+  readonly case: string
+  /** Unit of `ours` and `baseline`, for example `ms` or `MB/s`. */
+  readonly unit: string
+  /** Whether less or more of the unit is better. */
+  readonly better: 'less' | 'more'
+  readonly ours: number
+  readonly baseline: number
+  /** What we compare with. */
+  readonly baselineName: string
+  /** The ratio to reach, at least; absent where there is none. */
+  readonly target?: number | undefined
+}
+
+/** What a subject is handed. */
+export interface BenchmarkContext {
+  /** An empty folder for this run, deleted after it. */
+  readonly scratch: string
+  /** Says what is going on; not part of the results. */
+  readonly progress: (text: string) => void
+}
+
+/** A folder of `benchmarks/` exports one as `subject` from its `index.ts`. */
+export interface Subject {
+  /** One sentence: what is compared with what. */
+  readonly description: string
+  readonly run: (context: BenchmarkContext) => Promise<readonly Measurement[]>
+}

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { median, timeSideBySide } from '../harness/side-by-side.ts'
+
+test('the sides take turns, and the first round is run but not counted', async () => {
+  const calls: string[] = []
+  const result = await timeSideBySide({
+    rounds: 2,
+    ours: async (round) => void calls.push(`ours ${round}`),
+    baseline: async (round) => void calls.push(`baseline ${round}`),
+  })
+  expect(calls).toEqual(['ours 0', 'baseline 0', 'ours 1', 'baseline 1', 'ours 2', 'baseline 2'])
+  expect(result.ours).toBeGreaterThanOrEqual(0)
+  expect(result.baseline).toBeGreaterThanOrEqual(0)
+})
+
+test('a side that throws fails the benchmark instead of being fast', async () => {
+  const broken = timeSideBySide({ rounds: 1, ours: () => Promise.reject(new Error('broken')), baseline: async () => undefined })
+  await expect(broken).rejects.toThrow('broken')
+})
+
+test('the median ignores one outlier, and is the mean of the middle two', () => {
+  expect(median([1, 1000, 2])).toBe(2)
+  expect(median([4, 1, 2, 1000])).toBe(3)
+  expect(() => median([])).toThrow(RangeError)
+})
