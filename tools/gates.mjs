@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './packages.mjs'
-import { countReports, printCounts } from './test-reports.mjs'
+import { countReports, summarize } from './test-reports.mjs'
 
 // The order is by what is cheap and by what others need: the tools before what uses them, the build within `pack:check`.
 const GATES = [
   { name: 'tools', args: ['run', 'setup:tools'], isNeeded: () => !areToolsInstalled() },
+  { name: 'tests of the tools', args: ['run', 'test:tools'] },
   { name: 'format', args: ['run', 'check:format'] },
   { name: 'lint', args: ['run', 'lint'] },
   { name: 'layers', args: ['run', 'layers'] },
@@ -29,23 +30,30 @@ function areToolsInstalled() {
   return written('tools/node_modules/.package-lock.json') > written('tools/package-lock.json')
 }
 
-/** The folders whose tests must have left a report. */
+/** The folders whose tests must leave a report: every package, and whatever else has tests. */
 function testedFolders() {
-  const parents = ['packages', 'internal'].flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(parent, name)))
-  return [...parents, 'benchmarks', 'examples'].filter((folder) => existsSync(join(root, folder, 'vitest.config.ts')))
+  const inside = (parent) => readdirSync(join(root, parent)).map((name) => join(parent, name))
+  const others = [...inside('internal'), 'benchmarks', 'examples']
+  return [...inside('packages'), ...others.filter((folder) => existsSync(join(root, folder, 'vitest.config.ts')))]
 }
 
 function run(args) {
   const { promise, resolve } = Promise.withResolvers()
   const startedAt = performance.now()
+  // A group of its own, so that whatever npm starts can be ended with it.
   const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  const end = () => {
+    process.kill(-child.pid, 'SIGKILL')
+    process.exit(1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, end)
   const timer = setTimeout(() => {
     console.error(`npm ${args.join(' ')} took longer than ${SECONDS_MAX} s`)
-    // The whole group: what npm started would otherwise go on without it.
     process.kill(-child.pid, 'SIGKILL')
   }, SECONDS_MAX * 1000)
   const settle = (isPassed) => {
     clearTimeout(timer)
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, end)
     resolve({ isPassed, seconds: (performance.now() - startedAt) / 1000 })
   }
   child.on('error', () => settle(false))
@@ -71,4 +79,6 @@ for (const { name, args, isNeeded } of GATES) {
   console.log(`\n::: ${name}`)
   results.push({ name, ...(await run(args)) })
 }
-printCounts(results, tests.counts)
+const { lines, isPassed } = summarize(results, tests.counts)
+console.log(`\n${lines.join('\n')}`)
+process.exitCode = isPassed ? 0 : 1

@@ -31,16 +31,18 @@ function readReport(path) {
   }
 }
 
-/** The table of gates, then the closing line; sets the exit code. `results[0]` are the tests, which `tests` counts. */
-export function printCounts(results, tests) {
+/**
+ * The table of gates, then the closing line.
+ *
+ * @param results One per gate; the first are the tests, which `tests` counts.
+ */
+export function summarize(results, tests) {
   const width = Math.max(...results.map(({ name }) => name.length))
-  console.log('')
-  for (const { name, isPassed, seconds } of results) {
-    console.log(`${isPassed ? 'pass' : 'FAIL'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)} s`)
-  }
+  const rows = results.map(({ name, isPassed, seconds }) => {
+    return `${isPassed ? 'pass' : 'FAIL'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)} s`
+  })
   const others = results.slice(1)
   const passed = tests.passed + others.filter(({ isPassed }) => isPassed).length
   const failed = tests.failed + others.filter(({ isPassed }) => !isPassed).length
-  console.log(`\n${passed} passed, ${failed} failed, ${tests.skipped} skipped`)
-  process.exitCode = failed > 0 ? 1 : 0
+  return { lines: [...rows, '', `${passed} passed, ${failed} failed, ${tests.skipped} skipped`], isPassed: failed === 0 }
 }
