@@ -1,1 +1,1 @@
-export {}
+export { FsStore, type FsStoreOptions } from './fs/fs-store.ts'

@@ -22,8 +22,7 @@ testObjectStore({
 
 testObjectStore({
   name: 'memory, small objects, nothing conditional',
-  open: async () =>
-    new MemoryStore({ objectBytesMax: 2_000_000, without: ['create', 'compareAndSwap', 'conditionalDelete'] }),
+  open: async () => new MemoryStore({ objectBytesMax: 2_000_000, without: ['create', 'compareAndSwap', 'conditionalDelete'] }),
   runner,
   capabilities: { create: false, compareAndSwap: false, conditionalDelete: false, objectBytesMax: 2_000_000 },
 })
