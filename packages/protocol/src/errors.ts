@@ -129,6 +129,15 @@ export function fromConnectError(error: unknown, hasEffect: boolean): RemoteErro
   return new RemoteError(kind, code, connectError.rawMessage, { cause: error, retryAfterMs })
 }
 
+// Codes that come only from a server which did nothing, or from the HTTP status of whoever stands in its place.
+const REFUSAL_OF: Readonly<Partial<Record<Code, readonly [ErrorKind, string]>>> = {
+  [Code.ResourceExhausted]: ['exhausted', 'MESSAGE_TOO_LARGE'],
+  [Code.Unimplemented]: ['unsupported', 'METHOD_UNKNOWN'],
+  [Code.NotFound]: ['unsupported', 'METHOD_UNKNOWN'],
+  [Code.PermissionDenied]: ['denied', 'DENIED'],
+  [Code.Unauthenticated]: ['denied', 'DENIED'],
+}
+
 /**
  * What a code means without a kind beside it. A proxy or another server may have answered, or this side may have failed to
  * read the answer: only what says for certain that nothing was done may be told as a refusal, for a caller who
@@ -136,16 +145,8 @@ export function fromConnectError(error: unknown, hasEffect: boolean): RemoteErro
  */
 function withoutDetail(error: ConnectError, hasEffect: boolean): readonly [ErrorKind, string] {
   const { code, isWireError } = error
-  switch (code) {
-    case Code.ResourceExhausted:
-      return ['exhausted', 'MESSAGE_TOO_LARGE']
-    case Code.Unimplemented:
-    case Code.NotFound:
-      return ['unsupported', 'METHOD_UNKNOWN']
-    case Code.PermissionDenied:
-    case Code.Unauthenticated:
-      return ['denied', 'DENIED']
-  }
+  const refusal = REFUSAL_OF[code]
+  if (refusal !== undefined) return refusal
   if (code === Code.InvalidArgument && isWireError) return ['invalid', 'MESSAGE_INVALID']
   // The message could not be written down, so it never left.
   if (code === Code.Internal && !isWireError && error.rawMessage.startsWith('serialize ')) return ['invalid', 'MESSAGE_INVALID']

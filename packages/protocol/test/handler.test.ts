@@ -3,10 +3,12 @@ import { createClient } from '@connectrpc/connect'
 import { describe, expect, test, vi } from 'vitest'
 import {
   CommitRequestSchema,
+  type HistoryEntry,
   HistoryRequestSchema,
   MetaService,
   PullRequestSchema,
   PullResponseSchema,
+  type Snapshot,
   snapshotToWire,
 } from '../src/index.ts'
 import { SNAPSHOT } from './samples.ts'
@@ -15,7 +17,7 @@ import { handlerOf, overHttp, StoreError } from './stand-ins.ts'
 const URL_OF = (method: string) => `http://graft.test/graft.v1.MetaService/${method}`
 const post = (method: string, body: BodyInit | null, headers: Record<string, string> = { 'content-type': 'application/proto' }) =>
   new Request(URL_OF(method), { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
-const pull = vi.fn(() => ({ snapshot: snapshotToWire(SNAPSHOT) }))
+const pull = vi.fn<() => { snapshot: Snapshot }>(() => ({ snapshot: snapshotToWire(SNAPSHOT) }))
 const handler = handlerOf({ meta: { pull } }, 1000)
 
 interface WireError {
@@ -72,7 +74,7 @@ describe('I11: bodies that are no message', () => {
   })
 
   test('in a stream too', async () => {
-    const history = vi.fn(async function* () {})
+    const history = vi.fn<() => AsyncGenerator<HistoryEntry>>(async function* () {})
     const stream = handlerOf({ meta: { history } }, 1000)
     const response = await stream(
       post('History', envelope(Uint8Array.of(8, 255)), { 'content-type': 'application/connect+proto' }),
@@ -95,7 +97,7 @@ describe('requestBytesMax', () => {
     const empty = toBinary(CommitRequestSchema, create(CommitRequestSchema, { own: new Uint8Array(900) }))
     return toBinary(CommitRequestSchema, create(CommitRequestSchema, { own: new Uint8Array(900 + bytes - empty.length) }))
   }
-  const commit = vi.fn(() => ({}))
+  const commit = vi.fn<() => object>(() => ({}))
   const commitHandler = handlerOf({ meta: { commit } }, 1000)
   const TOO_LARGE = { status: 429, connect: 'resource_exhausted', kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' }
 
@@ -142,7 +144,7 @@ describe('requestBytesMax', () => {
   })
 
   test('holds for the message of a stream', async () => {
-    const history = vi.fn(async function* () {})
+    const history = vi.fn<() => AsyncGenerator<HistoryEntry>>(async function* () {})
     const stream = handlerOf({ meta: { history } }, 1000)
     const request = post('History', envelope(new Uint8Array(1001)), { 'content-type': 'application/connect+proto' })
     expect(await endOf(await stream(request))).toMatchObject({ kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' })

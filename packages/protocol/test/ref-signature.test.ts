@@ -64,8 +64,9 @@ describe('refs signed with HMAC', () => {
   })
 
   test('bytes cannot slide from the principal into the ref', async () => {
-    const signed = await signer.sign(new TextEncoder().encode('xy'), { ...SCOPE, principal: 'ab' })
-    const slid = { ...signed, ref: new TextEncoder().encode('bxy') }
+    const bytes = (text: string) => new TextEncoder().encode(text)
+    const signed = await signer.sign(bytes('c'), { ...SCOPE, principal: 'a\0\0\0\0b' })
+    const slid = { ...signed, ref: bytes('b\0\0\0\0c') }
     await expect(signer.verify(slid, { ...SCOPE, principal: 'a' })).rejects.toMatchObject(EXPIRED)
   })
 

@@ -53,9 +53,10 @@ export function overHttp(
     const aborted = new Promise<never>((_, reject) =>
       request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)),
     )
-    return Promise.race([handler(request), aborted])
+    const answer = async (): Promise<Response> => handler(request)
+    return Promise.race([answer(), aborted])
   }
-  return httpTransport({ baseUrl: 'http://graft.test', fetch: send as typeof fetch, ...options })
+  return httpTransport({ baseUrl: 'http://graft.test', fetch: send, ...options })
 }
 
 /** Both ways to the same stand-in. */

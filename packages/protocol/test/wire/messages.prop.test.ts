@@ -61,7 +61,7 @@ function conversion<Desc extends DescMessage, T>(
     name: schema.name,
     schema,
     messages: values.map((value) => ({ value: expected(value), message: encode(value) })),
-    decode: decode as Conversion['decode'],
+    decode,
   }
 }
 
@@ -163,7 +163,7 @@ test('I11: the names of a commit decode or are refused before anything else is l
   fc.assert(
     fc.property(proposals, mutations, (proposal, mutate) => {
       const bytes = mutate(toBinary(CommitRequestSchema, commitProposalToWire(proposal)))
-      expectDecodesOrRefuses(CommitRequestSchema, bytes, commitNamesFromWire as Conversion['decode'])
+      expectDecodesOrRefuses(CommitRequestSchema, bytes, commitNamesFromWire)
     }),
     parameters,
   )

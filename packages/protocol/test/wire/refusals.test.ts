@@ -137,7 +137,7 @@ describe('I11: an answer is refused with what is wrong with it', () => {
   })
 })
 
-describe('describe', () => {
+describe('what a store says about itself', () => {
   const meta = { protocolVersions: [1], features: ['x'], requestBytesMax: 1, inlineBytesMax: 0, refsMax: 1, pagesMax: 1 }
   const pages = { protocolVersions: [1, 2], features: [], requestBytesMax: 1, writePagesMax: 1, readPagesMax: 1, readBytesMax: 1 }
 
