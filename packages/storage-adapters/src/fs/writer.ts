@@ -215,7 +215,7 @@ export class ObjectWriter {
 
   /** Tries again while something that the write needs was removed by others before its effect. */
   async #repeat<T>({ key, names }: Write, attempt: () => Promise<T>): Promise<T> {
-    const { folders, staging } = this.#parts
+    const { folders } = this.#parts
     try {
       for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
         try {
@@ -223,7 +223,6 @@ export class ObjectWriter {
         } catch (error) {
           if (errnoOf(error) !== 'ENOENT') throw error
           folders.forget(names)
-          await staging.checkPresent()
         }
       }
     } catch (error) {

@@ -1,4 +1,5 @@
-import { relative } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { nodeEnvironment } from '../../src/fs/environment.ts'
 import { FsStore } from '../../src/fs/fs-store.ts'
@@ -8,6 +9,7 @@ import { tempFolder } from './temp-folder.ts'
 const BODY = new Uint8Array(100)
 
 interface Watched {
+  readonly folder: string
   readonly store: FsStore
   /** The calls since the last look: name, path in the store with stamps and hashes taken out, target. */
   readonly calls: () => string[]
@@ -28,6 +30,7 @@ async function watchedStore(fsync: boolean, judge: (call: FilesCall) => Verdict 
   const store = await FsStore.openIn({ ...nodeEnvironment, files }, folder, { fsync })
   calls = []
   return {
+    folder,
     store,
     calls: () => {
       const taken = calls
@@ -152,6 +155,33 @@ test('a write whose sync fails has an unknown outcome', async () => {
   isFailing = false
   // Not remembered: a later write syncs a newly opened folder.
   await store.put('a/x', BODY)
+})
+
+test('after a failed sync the folder is opened anew, also for those that were waiting for the next sync', async () => {
+  let failures = 1
+  const { store, calls } = await watchedStore(true, ({ name, path }) =>
+    name === 'fsync' && path.endsWith('/a') && failures-- > 0 ? { error: systemError('EIO'), when: 'before' } : undefined,
+  )
+  await store.create('b', BODY)
+  const outcomes = await Promise.allSettled(Array.from({ length: 30 }, (_, i) => store.create(`a/${i}`, BODY)))
+  const failed = outcomes.filter(({ status }) => status === 'rejected').length
+  expect(failed).toBeGreaterThan(0)
+  // The kernel reports a failure once: a second sync of the same open folder would claim success for lost entries.
+  const syncs = calls().filter((call) => call === 'open /a' || call === 'fsync /a')
+  expect(syncs.slice(0, 2)).toEqual(['open /a', 'fsync /a'])
+  if (syncs.length > 2) expect(syncs[2]).toBe('open /a')
+  await store.create('a/later', BODY)
+})
+
+test('a folder that was removed and made again is synced itself, not the one that is gone', async () => {
+  const { store, calls, folder } = await watchedStore(true)
+  await store.create('a/x', BODY)
+  await rm(join(folder, 'a'), { recursive: true })
+  calls()
+  await store.create('a/x', BODY)
+  const all = calls()
+  expect(all.lastIndexOf('open /a')).toBeGreaterThan(all.indexOf('mkdir /a'))
+  expect(all.lastIndexOf('fsync /a')).toBeGreaterThan(all.lastIndexOf('open /a'))
 })
 
 test('a body that cannot be synced is no object', async () => {
