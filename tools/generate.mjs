@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-for (const name of ['volume', 'protocol']) {
+for (const name of ['volume', 'protocol', 'client']) {
   const template = {
     version: 'v2',
     clean: true,

@@ -1,1 +1,1 @@
-export {}
+export { type EmbeddedOptions, type EmbeddedTransport, embedded } from './embedded.ts'

@@ -1,0 +1,47 @@
+import type { ClientId, IdSource, PageSize, Snapshot, VolumeId } from '@graft-ts/volume'
+import type { VolumeStore } from './local/volume-store.ts'
+import type { PageCache } from './read/page-cache.ts'
+import type { PrefetcherFactory } from './read/prefetcher.ts'
+import type { Remote } from './remote.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { SerialQueue } from './serial.ts'
+import type { Isolation } from './state/local-commit.ts'
+
+/** When a local commit counts as done. */
+export type Durability =
+  /** Written, but not synced: a crash of the machine may lose it. */
+  | 'memory'
+  /** Synced to the local store, where the store can do that. */
+  | 'local'
+  /** Accepted by the meta store. */
+  | 'remote'
+
+/** What the volumes of a client share. */
+export interface ClientContext {
+  readonly clientId: ClientId
+  readonly remote: Remote
+  readonly cache: PageCache
+  readonly retry: RetryPolicy
+  readonly idSource: IdSource
+  readonly prefetcher: PrefetcherFactory | undefined
+  readonly isolation: Isolation
+  readonly durability: Durability
+  readonly transactionBytesMax: number
+  /** Fires when the client is closed. */
+  readonly closing: AbortSignal
+}
+
+/** What readers of a volume need to know of it. */
+export interface ReadContext extends ClientContext {
+  readonly volumeId: VolumeId
+  readonly pageSize: PageSize
+  readonly store: VolumeStore
+  /** Everything that changes the local store goes through here, one after the other. */
+  readonly queue: SerialQueue
+  /** The commit that local reads stand on now; changes only inside the queue. */
+  readonly base: () => Snapshot
+  /** Counts the moves of the base, so that a read can tell whether one happened meanwhile. */
+  readonly epoch: () => number
+  /** Told when pages could not be kept; the read itself has succeeded. */
+  readonly onKeepFailed: (error: unknown) => void
+}

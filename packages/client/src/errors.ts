@@ -1,0 +1,57 @@
+import type { ErrorKind } from '@graft-ts/volume'
+
+/** What went wrong in the client itself; errors of servers are `RemoteError`s, wrong ids and pages `VolumeError`s. */
+export type ClientErrorCode =
+  | 'CLIENT_CLOSED'
+  | 'CLIENT_OPTIONS'
+  | 'LOCAL_STORE_LOCKED'
+  | 'LOCAL_STORE_FAILED'
+  | 'LOCAL_STORE_CORRUPT'
+  | 'LOCAL_STORE_VERSION'
+  | 'VOLUME_EXISTS'
+  | 'SNAPSHOT_CLOSED'
+  | 'TRANSACTION_ENDED'
+  | 'TRANSACTION_TOO_LARGE'
+  | 'TRANSACTION_CONFLICT'
+  | 'PUSH_DIVERGED'
+  | 'PUSH_CONTENDED'
+  | 'READ_INCOMPLETE'
+  | 'REMOTE_ANSWER'
+  | 'ABORTED'
+
+const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
+  CLIENT_CLOSED: 'closed',
+  CLIENT_OPTIONS: 'unsupported',
+  LOCAL_STORE_LOCKED: 'conflict',
+  LOCAL_STORE_FAILED: 'unavailable',
+  LOCAL_STORE_CORRUPT: 'corrupt',
+  LOCAL_STORE_VERSION: 'unsupported',
+  VOLUME_EXISTS: 'conflict',
+  SNAPSHOT_CLOSED: 'closed',
+  TRANSACTION_ENDED: 'closed',
+  TRANSACTION_TOO_LARGE: 'exhausted',
+  TRANSACTION_CONFLICT: 'conflict',
+  PUSH_DIVERGED: 'conflict',
+  PUSH_CONTENDED: 'conflict',
+  READ_INCOMPLETE: 'corrupt',
+  REMOTE_ANSWER: 'corrupt',
+  ABORTED: 'aborted',
+}
+
+/** A call that the client could not carry out. `kind` says what the caller can do, `code` which failure it was. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly kind: ErrorKind
+  readonly code: ClientErrorCode
+
+  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.kind = KIND_OF[code]
+  }
+}
+
+/** Throws `ABORTED` if the caller's signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new ClientError('ABORTED', 'stopped by the signal of the caller', { cause: signal.reason })
+}

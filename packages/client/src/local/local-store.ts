@@ -1,0 +1,133 @@
+import { ClientError } from '../errors.ts'
+
+/** One change of an atomic batch. */
+export type LocalOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
+
+/** A range of keys. */
+export interface KeyRange {
+  readonly gte: string
+  readonly lt: string
+}
+
+interface Encodings {
+  readonly keyEncoding: 'utf8'
+  readonly valueEncoding: 'view'
+}
+
+/**
+ * What the client needs of a local store: the parts of an `abstract-level` database that it calls. `classic-level`,
+ * `browser-level` and `memory-level` fit as they are. Keys are text, values are bytes.
+ */
+export interface LocalStore {
+  open(): Promise<void>
+  close(): Promise<void>
+  get(key: string, options: Encodings): Promise<Uint8Array | undefined>
+  getMany(keys: string[], options: Encodings): Promise<(Uint8Array | undefined)[]>
+  batch(operations: LocalOperation[], options: Encodings & { readonly sync: boolean }): Promise<unknown>
+  iterator(options: Encodings & KeyRange): AsyncIterable<[string, Uint8Array]>
+  keys(options: { readonly keyEncoding: 'utf8' } & KeyRange): AsyncIterable<string>
+  clear(options: { readonly keyEncoding: 'utf8' } & KeyRange): Promise<void>
+}
+
+const ENCODINGS: Encodings = { keyEncoding: 'utf8', valueEncoding: 'view' }
+const KEY_ENCODING = { keyEncoding: 'utf8' } as const
+
+// One owner per store (I12): a second client on it would interleave its batches with the first one's.
+const owned = new WeakSet<LocalStore>()
+
+/** The local store of one client. Every failure is a {@link ClientError}; bytes that it gives are the store's own: not to be written to. */
+export class LocalDatabase {
+  readonly #store: LocalStore
+
+  private constructor(store: LocalStore) {
+    this.#store = store
+  }
+
+  /**
+   * Opens the store and takes it over.
+   *
+   * @throws {@link ClientError} `LOCAL_STORE_LOCKED` if another process or client has it, `LOCAL_STORE_FAILED`.
+   */
+  static async open(store: LocalStore): Promise<LocalDatabase> {
+    if (owned.has(store)) throw new ClientError('LOCAL_STORE_LOCKED', 'another client of this process has the local store')
+    owned.add(store)
+    try {
+      await store.open()
+    } catch (cause) {
+      owned.delete(store)
+      throw openError(cause)
+    }
+    return new LocalDatabase(store)
+  }
+
+  /** Closes the store. Calls that are under way may fail. */
+  async close(): Promise<void> {
+    await typed('close', this.#store.close())
+    owned.delete(this.#store)
+  }
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return typed('get', this.#store.get(key, ENCODINGS))
+  }
+
+  async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.length === 0 ? [] : typed('getMany', this.#store.getMany([...keys], ENCODINGS))
+  }
+
+  /**
+   * All or nothing.
+   *
+   * @param sync Whether it also survives a crash of the machine, where the store can do that.
+   */
+  async write(operations: readonly LocalOperation[], options: { readonly sync: boolean }): Promise<void> {
+    if (operations.length === 0) return
+    await typed('batch', this.#store.batch([...operations], { ...ENCODINGS, sync: options.sync }))
+  }
+
+  async *entries(range: KeyRange): AsyncGenerator<[string, Uint8Array], void, undefined> {
+    try {
+      yield* this.#store.iterator({ ...ENCODINGS, ...range })
+    } catch (cause) {
+      throw storeError('iterator', cause)
+    }
+  }
+
+  async *keys(range: KeyRange): AsyncGenerator<string, void, undefined> {
+    try {
+      yield* this.#store.keys({ ...KEY_ENCODING, ...range })
+    } catch (cause) {
+      throw storeError('keys', cause)
+    }
+  }
+
+  clear(range: KeyRange): Promise<void> {
+    return typed('clear', this.#store.clear({ ...KEY_ENCODING, ...range }))
+  }
+}
+
+async function typed<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (cause) {
+    throw storeError(what, cause)
+  }
+}
+
+function storeError(what: string, cause: unknown): ClientError {
+  const isClosed = codeOf(cause) === 'LEVEL_DATABASE_NOT_OPEN'
+  if (isClosed) return new ClientError('CLIENT_CLOSED', 'the local store is closed', { cause })
+  return new ClientError('LOCAL_STORE_FAILED', `the local store failed, call=${what}`, { cause })
+}
+
+function openError(cause: unknown): ClientError {
+  // abstract-level wraps the reason: LEVEL_DATABASE_NOT_OPEN, caused by LEVEL_LOCKED.
+  const isLocked = codeOf(cause) === 'LEVEL_LOCKED' || (cause instanceof Error && codeOf(cause.cause) === 'LEVEL_LOCKED')
+  if (isLocked) return new ClientError('LOCAL_STORE_LOCKED', 'another process has the local store open', { cause })
+  return new ClientError('LOCAL_STORE_FAILED', 'the local store could not be opened', { cause })
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error ? (error as { code?: unknown }).code : undefined
+}

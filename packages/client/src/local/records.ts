@@ -1,0 +1,129 @@
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { SignedSegmentRefSchema } from '@graft-ts/protocol'
+import { Splinter } from '@graft-ts/splinter'
+import {
+  type ClientId,
+  checkPageCount,
+  clientIdFromBytes,
+  commitIdFromBytes,
+  idToBytes,
+  parseLsn,
+  parsePageSize,
+  type VolumeId,
+} from '@graft-ts/volume'
+import { ClientError } from '../errors.ts'
+import { LocalCommitSchema, PushInfoSchema, StoreInfoSchema, VolumeInfoSchema } from '../gen/graft/local/v1/local_pb.ts'
+import type { LocalCommit } from '../state/local-commit.ts'
+import type { VolumeState } from '../state/volume-state.ts'
+
+/** Version of the local store's layout that this package writes. */
+export const LOCAL_FORMAT_VERSION = 1
+
+/** Encodes the store's own record. */
+export function encodeStoreInfo(clientId: ClientId): Uint8Array {
+  const message = create(StoreInfoSchema, { formatVersion: LOCAL_FORMAT_VERSION, clientId: idToBytes(clientId) })
+  return toBinary(StoreInfoSchema, message)
+}
+
+/** The client that owns a store. Throws {@link ClientError} `LOCAL_STORE_VERSION`, `LOCAL_STORE_CORRUPT`. */
+export function decodeStoreInfo(bytes: Uint8Array): ClientId {
+  return decoded('store', StoreInfoSchema, bytes, (message) => {
+    if (message.formatVersion > LOCAL_FORMAT_VERSION) {
+      throw new ClientError('LOCAL_STORE_VERSION', `the local store is of a newer version, version=${message.formatVersion}`)
+    }
+    return clientIdFromBytes(message.clientId)
+  })
+}
+
+/** Encodes where a volume stands. */
+export function encodeVolumeInfo(state: VolumeState): Uint8Array {
+  const message = create(VolumeInfoSchema, {
+    pageSize: state.pageSize,
+    baseLsn: BigInt(state.base.lsn),
+    basePageCount: state.base.pageCount,
+    baseTimestampMs: BigInt(state.base.timestampMs),
+    nextSequence: BigInt(state.nextSequence),
+  })
+  return toBinary(VolumeInfoSchema, message)
+}
+
+/** Where a volume stands. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
+export function decodeVolumeInfo(volumeId: VolumeId, bytes: Uint8Array): Pick<VolumeState, 'pageSize' | 'base' | 'nextSequence'> {
+  return decoded('volume', VolumeInfoSchema, bytes, (message) => {
+    const pageSize = parsePageSize(message.pageSize)
+    const lsn = parseLsn(message.baseLsn)
+    const pageCount = checkPageCount(message.basePageCount)
+    const base = { volumeId, lsn, pageCount, pageSize, timestampMs: parseLsn(message.baseTimestampMs) }
+    return { pageSize, base, nextSequence: parseLsn(message.nextSequence) }
+  })
+}
+
+/** Encodes a local commit. */
+export function encodeLocalCommit(commit: LocalCommit): Uint8Array {
+  const message = create(LocalCommitSchema, {
+    sequence: BigInt(commit.sequence),
+    own: commit.own.toBytes(),
+    reads: commit.reads.toBytes(),
+    ...(commit.floor !== undefined && { floor: commit.floor }),
+    pageCount: commit.pageCount,
+    usesPageCount: commit.usesPageCount,
+    writesOnly: commit.isolation === 'snapshot',
+  })
+  return toBinary(LocalCommitSchema, message)
+}
+
+/** A local commit. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
+export function decodeLocalCommit(bytes: Uint8Array): LocalCommit {
+  return decoded('commit', LocalCommitSchema, bytes, (message) => ({
+    sequence: parseLsn(message.sequence),
+    own: Splinter.fromBytes(message.own),
+    reads: Splinter.fromBytes(message.reads),
+    floor: message.floor,
+    pageCount: checkPageCount(message.pageCount),
+    usesPageCount: message.usesPageCount,
+    isolation: message.writesOnly ? 'snapshot' : 'serializable',
+  }))
+}
+
+/** What is under way to the remote log. */
+export type PushState = Pick<VolumeState, 'sent' | 'isRefused' | 'uploads'>
+
+/** Encodes what is under way. */
+export function encodePushInfo(state: PushState): Uint8Array {
+  const message = create(PushInfoSchema, {
+    sent: state.sent.map(({ commitId, lastSequence }) => ({ commitId: idToBytes(commitId), lastSequence: BigInt(lastSequence) })),
+    isRefused: state.isRefused,
+    uploads: state.uploads.map(({ pages, lastSequence, refs }) => ({
+      pages: pages.toBytes(),
+      lastSequence: BigInt(lastSequence),
+      refs: refs.map((ref) => toBinary(SignedSegmentRefSchema, ref)),
+    })),
+  })
+  return toBinary(PushInfoSchema, message)
+}
+
+/** What is under way; nothing if there is no record. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
+export function decodePushInfo(bytes: Uint8Array | undefined): PushState {
+  if (bytes === undefined) return { sent: [], isRefused: false, uploads: [] }
+  return decoded('push', PushInfoSchema, bytes, (message) => ({
+    sent: message.sent.map(({ commitId, lastSequence }) => ({
+      commitId: commitIdFromBytes(commitId),
+      lastSequence: parseLsn(lastSequence),
+    })),
+    isRefused: message.isRefused,
+    uploads: message.uploads.map(({ pages, lastSequence, refs }) => ({
+      pages: Splinter.fromBytes(pages),
+      lastSequence: parseLsn(lastSequence),
+      refs: refs.map((ref) => fromBinary(SignedSegmentRefSchema, ref)),
+    })),
+  }))
+}
+
+function decoded<S extends DescMessage, T>(what: string, schema: S, bytes: Uint8Array, convert: (message: MessageShape<S>) => T): T {
+  try {
+    return convert(fromBinary(schema, bytes))
+  } catch (cause) {
+    if (cause instanceof ClientError) throw cause
+    throw new ClientError('LOCAL_STORE_CORRUPT', `the ${what} record of the local store is damaged`, { cause })
+  }
+}

@@ -1,0 +1,189 @@
+import type { CommitAnswer, CommitProposal, PullAnswer } from '@graft-ts/protocol'
+import { isTypedError, newCommitId, nextLsn, type Snapshot, type TypedError } from '@graft-ts/volume'
+import { ClientError } from '../errors.ts'
+import { isTransient, pause, retried } from '../retry.ts'
+import { type LocalCommit, mergeCommits } from '../state/local-commit.ts'
+import { commitsOf, type Divergence, type SentAttempt } from '../state/volume-state.ts'
+import type { VolumeCore } from '../volume-core.ts'
+import { type Replayables, replay } from './replay.ts'
+import { readPages, uploadPages } from './upload.ts'
+
+const CONFLICTS_MAX = 16
+const RENEWALS_MAX = 2
+
+/** What a push came to. */
+export type PushResult =
+  /** There was nothing to push. */
+  | { readonly type: 'nothing'; readonly snapshot: Snapshot }
+  | {
+      readonly type: 'pushed'
+      /** The newest commit that came of it. */
+      readonly snapshot: Snapshot
+      /** Local commits that are part of the remote log now. */
+      readonly transactions: number
+      /** Commits of others that took the place of an attempt, and had to be dealt with. */
+      readonly conflicts: number
+      /** Transactions that ran again because of them. */
+      readonly replayed: number
+    }
+
+interface Progress {
+  /** Everything up to this local commit is to be pushed. */
+  target: number
+  transactions: number
+  conflicts: number
+  replayed: number
+}
+
+/** Brings the pending commits of a volume into the remote log. One push at a time. */
+export class Pusher {
+  readonly #core: VolumeCore
+  readonly #replayables: Replayables
+
+  constructor(core: VolumeCore, replayables: Replayables) {
+    this.#core = core
+    this.#replayables = replayables
+  }
+
+  /**
+   * Pushes everything that is pending now, as one remote commit where nothing was under way.
+   *
+   * @throws {@link ClientError} `PUSH_DIVERGED`, `PUSH_CONTENDED`; what a server or the local store threw. Everything
+   * stays pending then, and another push goes on where this one stopped (I6, I12).
+   */
+  async push(signal: AbortSignal | undefined): Promise<PushResult> {
+    const core = this.#core
+    const progress: Progress = { target: newestSequence(core), transactions: 0, conflicts: 0, replayed: 0 }
+    const startLsn = core.state.base.lsn
+    while (!this.#isDone(progress.target)) {
+      if (core.state.divergence !== undefined) throw divergedError(core.state.divergence)
+      // Sends nothing that is known to lose, unless an earlier attempt is undecided: only the log decides that one (I6).
+      if (core.state.remote !== undefined && core.state.sent.length === 0) await this.#goOnFrom(core.state.remote, progress, signal)
+      else await this.#attempt(progress, signal)
+    }
+    const { base } = core.state
+    const { transactions, conflicts, replayed } = progress
+    if (transactions === 0 && base.lsn === startLsn) return { type: 'nothing', snapshot: base }
+    return { type: 'pushed', snapshot: base, transactions, conflicts, replayed }
+  }
+
+  #isDone(target: number): boolean {
+    const { pending, sent } = this.#core.state
+    return sent.length === 0 && !pending.some((commit) => commit.sequence <= target)
+  }
+
+  async #attempt(progress: Progress, signal: AbortSignal | undefined): Promise<void> {
+    const core = this.#core
+    const attempt = this.#undecided() ?? this.#newAttempt()
+    const commits = commitsOf(core.state, attempt)
+    const answer = await this.#propose(attempt, commits, signal)
+    if (answer.type === 'committed') return this.#acknowledge(attempt, answer.snapshot, progress)
+    const landed = core.state.sent.find(({ commitId }) => commitId === answer.commitIdAfterBase)
+    if (landed !== undefined) {
+      const lsn = nextLsn(core.state.base.lsn)
+      const snapshot = await retried(core.client.retry, signal, () => core.client.remote.snapshotAt(core.volumeId, lsn, { signal }))
+      return this.#acknowledge(landed, snapshot, progress)
+    }
+    if (answer.commitIdAfterBase === undefined) {
+      throw new ClientError('REMOTE_ANSWER', 'a conflict that does not name the commit after the base')
+    }
+    await this.#goOnFrom(answer, progress, signal)
+  }
+
+  #undecided(): SentAttempt | undefined {
+    const { sent, isRefused } = this.#core.state
+    return isRefused ? undefined : sent.at(-1)
+  }
+
+  #newAttempt(): SentAttempt {
+    const { state, client } = this.#core
+    return { commitId: newCommitId(client.idSource), lastSequence: (state.pending.at(-1) as LocalCommit).sequence }
+  }
+
+  /** Uploads what has to be uploaded, makes the attempt durable here, and sends it until there is an answer. */
+  async #propose(attempt: SentAttempt, commits: readonly LocalCommit[], signal: AbortSignal | undefined): Promise<CommitAnswer> {
+    const { client } = this.#core
+    for (let renewals = 0; ; renewals++) {
+      const proposal = await this.#proposal(attempt, commits, signal)
+      await this.#remember(attempt)
+      try {
+        return await retried(client.retry, signal, () => client.remote.commit(proposal, { signal }))
+      } catch (error) {
+        if (!isTypedError(error) || !isRefusal(error)) throw error
+        if (error.code !== 'REFS_EXPIRED' || renewals >= RENEWALS_MAX) {
+          await this.#core.savePush((state) => ({ ...state, isRefused: true }), false)
+          throw error
+        }
+        await this.#core.savePush((state) => ({ ...state, uploads: [] }), false)
+      }
+    }
+  }
+
+  async #proposal(attempt: SentAttempt, commits: readonly LocalCommit[], signal: AbortSignal | undefined): Promise<CommitProposal> {
+    const core = this.#core
+    const { client, volumeId, pageSize } = core
+    const { base } = core.state
+    const { own, floor, pageCount } = mergeCommits(base, commits)
+    const { inlineBytesMax } = await retried(client.retry, signal, () => client.remote.commitLimits())
+    const isInline = own.size * pageSize <= inlineBytesMax
+    const inline = isInline && own.size > 0 ? { pages: own, data: await readPages(core, commits, own) } : undefined
+    const refs = isInline ? [] : await uploadPages(core, commits, own, signal)
+    return { volumeId, baseLsn: base.lsn, commitId: attempt.commitId, clientId: client.clientId, pageSize, pageCount, floor, own, refs, inline }
+  }
+
+  async #remember(attempt: SentAttempt): Promise<void> {
+    const { sent } = this.#core.state
+    if (sent.some(({ commitId }) => commitId === attempt.commitId)) return
+    await this.#core.savePush((state) => ({ ...state, sent: [...state.sent, attempt], isRefused: false }), true)
+  }
+
+  async #acknowledge(attempt: SentAttempt, snapshot: Snapshot, progress: Progress): Promise<void> {
+    const core = this.#core
+    const commits = commitsOf(core.state, attempt)
+    const { own, floor } = mergeCommits(core.state.base, commits)
+    await core.acknowledge(attempt, { pages: own, floor }, snapshot)
+    for (const { sequence } of commits) this.#replayables.delete(sequence)
+    progress.transactions += commits.length
+  }
+
+  /** Puts the pending commits on a newer base: as they are, or by running them again. */
+  async #goOnFrom(answer: PullAnswer, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
+    const core = this.#core
+    progress.conflicts++
+    if (answer.snapshot.pageSize !== core.pageSize) {
+      this.#diverge({ reason: 'page-size', snapshot: answer.snapshot, changes: answer.changes, cause: undefined })
+    }
+    const overlap = await core.rebase(answer)
+    if (overlap !== undefined) {
+      const outcome = await replay(core, this.#replayables, { answer, from: overlap }, signal)
+      if (typeof outcome !== 'number') return this.#diverge(outcome)
+      progress.replayed += outcome
+      // Those that ran again have other sequences now.
+      progress.target = newestSequence(core)
+    }
+    if (progress.conflicts >= CONFLICTS_MAX) {
+      throw new ClientError('PUSH_CONTENDED', `others were faster each time, conflicts=${progress.conflicts}`)
+    }
+    if (progress.conflicts > 1) await pause(core.client.retry, progress.conflicts - 1, signal)
+  }
+
+  #diverge(divergence: Divergence): never {
+    this.#core.diverge(divergence)
+    throw divergedError(divergence)
+  }
+}
+
+function newestSequence(core: VolumeCore): number {
+  return core.state.pending.at(-1)?.sequence ?? 0
+}
+
+/** Whether a server has refused an attempt for good: it has looked, and the attempt is not in the log. */
+function isRefusal(error: TypedError): boolean {
+  return error.name === 'RemoteError' && !isTransient(error) && error.kind !== 'aborted' && error.kind !== 'corrupt'
+}
+
+function divergedError(divergence: Divergence): ClientError {
+  const { reason, snapshot, cause } = divergence
+  return new ClientError('PUSH_DIVERGED', `pending commits contradict lsn ${snapshot.lsn}, reason=${reason}`, { cause })
+}
+

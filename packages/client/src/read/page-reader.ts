@@ -1,0 +1,143 @@
+import { LSN_NONE } from '@graft-ts/volume'
+import type { ReadContext } from '../context.ts'
+import { ClientError } from '../errors.ts'
+import type { PageEntry } from '../local/page-entry.ts'
+import type { View } from '../local/pins.ts'
+import { findLocalPage } from '../state/local-commit.ts'
+import { PageFetcher } from './page-fetcher.ts'
+
+/** Bytes that belong to a cache and are not to be written to; `undefined`: zeros. */
+export type BorrowedPage = Uint8Array | undefined
+
+const REQUESTS_IN_FLIGHT = 4
+const LOOKUP_CHUNK = 1024
+
+interface LocalPlace {
+  readonly pageIndex: number
+  readonly sequence: number
+}
+
+interface Found {
+  readonly pages: Map<number, BorrowedPage>
+  /** Pages that are not here, ascending like the question. */
+  readonly missing: number[]
+}
+
+/** Reads pages of one volume as views show them (I4): memory, local store, page store, in this order. */
+export class PageReader {
+  readonly fetcher: PageFetcher
+  readonly #context: ReadContext
+
+  constructor(context: ReadContext) {
+    this.#context = context
+    this.fetcher = new PageFetcher(context)
+  }
+
+  /** Looks pages up without asking the page store. The view must be pinned. */
+  async find(view: View, wanted: readonly number[]): Promise<Found> {
+    const pages = new Map<number, BorrowedPage>()
+    const local: LocalPlace[] = []
+    const remote: number[] = []
+    for (const pageIndex of wanted) this.#place(view, pageIndex, { pages, local, remote })
+    for (const [i, bytes] of (await this.#context.store.localPages(local)).entries()) {
+      const { pageIndex, sequence } = local[i] as LocalPlace
+      if (bytes === undefined) throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
+      this.#context.cache.keepLocal(this.#context.volumeId, sequence, pageIndex, bytes)
+      pages.set(pageIndex, bytes)
+    }
+    const missing: number[] = []
+    for (let i = 0; i < remote.length; i += LOOKUP_CHUNK) await this.#findStored(view, remote.slice(i, i + LOOKUP_CHUNK), { pages, missing })
+    return { pages, missing }
+  }
+
+  /** Reads pages, fetching those that are not here in as few requests as the page store allows. */
+  async readMany(view: View, wanted: readonly number[], signal: AbortSignal | undefined): Promise<Map<number, BorrowedPage>> {
+    const { pages, missing } = await this.find(view, wanted)
+    await this.#fetchChunks(missing, async (chunk) => {
+      for (const page of await this.fetcher.fetch(view.base.lsn, chunk, [], signal)) pages.set(page.pageIndex, page.bytes)
+    })
+    return pages
+  }
+
+  /**
+   * Fetches pages that are not here, and waits until they are in the local store.
+   *
+   * @returns How many were fetched.
+   */
+  async hydrate(view: View, pages: readonly number[], signal: AbortSignal | undefined): Promise<number> {
+    const { missing } = await this.find(view, pages)
+    const fetch = async (chunk: number[]): Promise<void> => void (await this.fetcher.fetch(view.base.lsn, chunk, [], signal))
+    await this.fetcher.keeping(() => this.#fetchChunks(missing, fetch))
+    return missing.length
+  }
+
+  async #fetchChunks(missing: readonly number[], fetch: (chunk: number[]) => Promise<void>): Promise<void> {
+    if (missing.length === 0) return
+    // A single page needs no knowledge of the limits, and so no request for them.
+    const chunkPages = missing.length === 1 ? 1 : await this.fetcher.pagesMax()
+    let next = 0
+    const worker = async (): Promise<void> => {
+      while (next < missing.length) {
+        const chunk = missing.slice(next, next + chunkPages)
+        next += chunkPages
+        await fetch(chunk)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, Math.ceil(missing.length / chunkPages)) }, worker))
+  }
+
+  /** Answers a page from memory, or says where it has to be looked up. */
+  #place(view: View, pageIndex: number, into: { pages: Found['pages']; local: LocalPlace[]; remote: number[] }): void {
+    const { cache, volumeId, base } = this.#context
+    if (pageIndex > view.pageCount) return void into.pages.set(pageIndex, undefined)
+    const local = findLocalPage(view.pending, pageIndex)
+    if (local.type === 'written') {
+      const bytes = cache.findLocal(volumeId, local.sequence, pageIndex)
+      if (bytes !== undefined) into.pages.set(pageIndex, bytes)
+      else into.local.push({ pageIndex, sequence: local.sequence })
+    } else if (local.type === 'cut-off' || pageIndex > view.base.pageCount || view.base.lsn === LSN_NONE) {
+      into.pages.set(pageIndex, undefined)
+    } else {
+      const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
+      if (cached !== undefined) into.pages.set(pageIndex, cached.bytes)
+      else into.remote.push(pageIndex)
+    }
+  }
+
+  async #findStored(view: View, wanted: readonly number[], into: Found): Promise<void> {
+    const { store, base, epoch } = this.#context
+    const lsn = view.base.lsn
+    // What is open holds up to the base of this moment: one that it moves to while the store is read may be too far.
+    const baseLsn = base().lsn
+    const epochBefore = epoch()
+    const entries = await store.openEntries(wanted)
+    const found: { pageIndex: number; entry: PageEntry }[] = []
+    for (const [i, open] of entries.entries()) {
+      const pageIndex = wanted[i] as number
+      const holds = open !== undefined && open.from <= lsn && lsn <= baseLsn
+      const entry = holds ? open : store.hasEnded ? await store.endedEntry(pageIndex, lsn) : undefined
+      if (entry === undefined) into.missing.push(pageIndex)
+      else found.push({ pageIndex, entry })
+    }
+    const bytes = await this.#bytesOf(found)
+    for (const [i, { pageIndex, entry }] of found.entries()) {
+      const page = bytes[i]
+      if (page === 'gone') into.missing.push(pageIndex)
+      else {
+        into.pages.set(pageIndex, page)
+        if (epochBefore === epoch()) this.#context.cache.keep(this.#context.volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
+      }
+    }
+  }
+
+  async #bytesOf(found: readonly { pageIndex: number; entry: PageEntry }[]): Promise<(BorrowedPage | 'gone')[]> {
+    const places: (LocalPlace & { at: number })[] = []
+    const pages = found.map(({ pageIndex, entry }, at): BorrowedPage | 'gone' => {
+      if (entry.content.type === 'local') places.push({ pageIndex, sequence: entry.content.sequence, at })
+      return entry.content.type === 'bytes' ? entry.content.bytes : undefined
+    })
+    const local = await this.#context.store.localPages(places)
+    for (const [i, { at }] of places.entries()) pages[at] = local[i] ?? 'gone'
+    return pages
+  }
+}

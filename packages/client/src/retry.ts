@@ -1,0 +1,50 @@
+import { isTypedError } from '@graft-ts/volume'
+import { throwIfAborted } from './errors.ts'
+import { delay, type Timers } from './timers.ts'
+
+const DELAY_MS_MAX = 10_000
+
+/** How a call to a server is tried again. */
+export interface RetryPolicy {
+  readonly timers: Timers
+  /** A number from 0 to 1, drawn for each pause. */
+  readonly random: () => number
+  /** Tries in all. */
+  readonly attemptsMax: number
+  /** First pause in milliseconds; it doubles each time, less a random half. */
+  readonly delayMs: number
+}
+
+/** Whether another try may succeed without anything being changed. */
+export function isTransient(error: unknown): boolean {
+  if (!isTypedError(error)) return false
+  if (error.kind === 'exhausted') return retryAfterMs(error) !== undefined
+  return error.kind === 'unavailable' || error.kind === 'unknown' || error.kind === 'closed'
+}
+
+function retryAfterMs(error: unknown): number | undefined {
+  const { retryAfterMs } = error as { retryAfterMs?: unknown }
+  return typeof retryAfterMs === 'number' ? retryAfterMs : undefined
+}
+
+/**
+ * Calls until it succeeds, fails for good, or the tries are used up; then throws what the last try threw.
+ * The call must be harmless to repeat (I6).
+ */
+export async function retried<T>(policy: RetryPolicy, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    throwIfAborted(signal)
+    try {
+      return await call()
+    } catch (error) {
+      if (attempt >= policy.attemptsMax || !isTransient(error)) throw error
+      await pause(policy, attempt, signal, retryAfterMs(error))
+    }
+  }
+}
+
+/** The jittered pause after the given try, from 1; at least `atLeastMs` where a server asked for it. */
+export async function pause(policy: RetryPolicy, attempt: number, signal: AbortSignal | undefined, atLeastMs = 0): Promise<void> {
+  const delayMs = Math.min(policy.delayMs * 2 ** (attempt - 1), DELAY_MS_MAX) * (0.5 + policy.random() / 2)
+  await delay(policy.timers, Math.max(delayMs, Math.min(atLeastMs, DELAY_MS_MAX)), signal)
+}

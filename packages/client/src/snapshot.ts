@@ -1,0 +1,162 @@
+import { checkPageIndex, type Lsn, type PageSize, type VolumeId } from '@graft-ts/volume'
+import type { ReadContext } from './context.ts'
+import { ClientError, throwIfAborted } from './errors.ts'
+import type { View } from './local/pins.ts'
+import type { BorrowedPage, PageReader } from './read/page-reader.ts'
+import type { Prefetcher } from './read/prefetcher.ts'
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Options of {@link VolumeSnapshot.hydrate}. */
+export interface HydrateOptions extends CallOptions {
+  /** Which pages; default: all. */
+  readonly pages?: Iterable<number>
+  /** Told after each step. */
+  readonly onProgress?: (progress: { readonly pagesDone: number; readonly pagesTotal: number }) => void
+}
+
+// Pages that are looked up and fetched between two reports of progress.
+const HYDRATE_STEP = 4096
+
+/**
+ * A fixed state of a volume (I4): reads give the same pages for as long as it is open, whatever is pulled, committed or
+ * truncated meanwhile. Close it, so that what is kept for it alone can go.
+ */
+export class VolumeSnapshot {
+  readonly #context: ReadContext
+  readonly #reader: PageReader
+  readonly #view: View
+  readonly #prefetcher: Prefetcher | undefined
+  #isClosed = false
+
+  /** Made by `Volume.snapshot` and `Volume.snapshotAt`. @internal */
+  constructor(context: ReadContext, reader: PageReader, view: View) {
+    this.#context = context
+    this.#reader = reader
+    this.#view = view
+    context.store.pins.pin(view)
+    this.#prefetcher = context.prefetcher?.({
+      lastPage: view.pageCount,
+      isLocal: (pageIndex) =>
+        context.cache.has(context.volumeId, pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
+    })
+  }
+
+  get volumeId(): VolumeId {
+    return this.#context.volumeId
+  }
+
+  /** The remote commit that it stands on; 0: none. */
+  get lsn(): Lsn {
+    return this.#view.base.lsn
+  }
+
+  /** Logical length in pages. */
+  get pageCount(): number {
+    return this.#view.pageCount
+  }
+
+  get pageSize(): PageSize {
+    return this.#context.pageSize
+  }
+
+  /** Local commits on top of the remote one that it includes. */
+  get pendingCommits(): number {
+    return this.#view.pending.length
+  }
+
+  /** What it shows. @internal */
+  get view(): View {
+    return this.#view
+  }
+
+  /**
+   * Reads one page, from memory, the local store or the page store.
+   *
+   * @param pageIndex 1 to 2^32 - 1.
+   * @returns Bytes that the caller owns: zeros where nothing was written, and past the end.
+   * @throws {@link ClientError} `SNAPSHOT_CLOSED`, `ABORTED`, `LOCAL_STORE_…`, `READ_INCOMPLETE`; `RemoteError` when the
+   * page has to be fetched and cannot be.
+   */
+  async read(pageIndex: number, options: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#owned(await this.borrow(checkPageIndex(pageIndex), options.signal))
+  }
+
+  /**
+   * Reads many pages, with as few requests as the page store allows.
+   *
+   * @returns By index, in ascending order; bytes that the caller owns. The caller bounds how many fit into memory.
+   * @throws As {@link read}.
+   */
+  async readMany(pages: Iterable<number>, options: CallOptions = {}): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
+    this.#check(options.signal)
+    const wanted = ascending(pages)
+    const found = await this.#reader.readMany(this.#view, wanted, options.signal)
+    return new Map(wanted.map((pageIndex) => [pageIndex, this.#owned(found.get(pageIndex))]))
+  }
+
+  /**
+   * Brings pages here that are not, so that they can be read offline.
+   *
+   * @returns How many had to be fetched.
+   * @throws As {@link read}.
+   */
+  async hydrate(options: HydrateOptions = {}): Promise<{ readonly pagesFetched: number }> {
+    this.#check(options.signal)
+    const given = options.pages === undefined ? undefined : ascending(options.pages)
+    const pagesTotal = given?.length ?? this.pageCount
+    let pagesFetched = 0
+    for (let done = 0; done < pagesTotal; done += HYDRATE_STEP) {
+      const end = Math.min(done + HYDRATE_STEP, pagesTotal)
+      const step = given?.slice(done, end) ?? Array.from({ length: end - done }, (_, i) => done + i + 1)
+      pagesFetched += await this.#reader.hydrate(this.#view, step, options.signal)
+      options.onProgress?.({ pagesDone: end, pagesTotal })
+    }
+    return { pagesFetched }
+  }
+
+  /** Lets go of it. Reads that are under way may still end well; later ones fail. May be called again. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { queue, store, onKeepFailed } = this.#context
+    queue.run(() => store.unpin(this.#view)).catch(onKeepFailed)
+  }
+
+  /** Reads one page without copying it; the prefetcher sees it. @internal */
+  async borrow(pageIndex: number, signal: AbortSignal | undefined): Promise<BorrowedPage> {
+    this.#check(signal)
+    const { pages, missing } = await this.#reader.find(this.#view, [pageIndex])
+    if (missing.length === 0) {
+      this.#prefetcher?.onHit(pageIndex)
+      return pages.get(pageIndex)
+    }
+    const useful = await this.#absent(this.#prefetcher?.onMiss(pageIndex) ?? [])
+    const [page] = await this.#reader.fetcher.fetch(this.#view.base.lsn, [pageIndex], useful, signal)
+    return page?.bytes
+  }
+
+  async #absent(candidates: readonly number[]): Promise<readonly number[]> {
+    const inside = candidates.filter((pageIndex) => pageIndex <= this.#view.base.pageCount)
+    return inside.length === 0 ? inside : (await this.#reader.find(this.#view, inside)).missing
+  }
+
+  #check(signal: AbortSignal | undefined): void {
+    throwIfAborted(signal)
+    if (this.#context.closing.aborted) throw new ClientError('CLIENT_CLOSED', 'the client is closed')
+    if (this.#isClosed) throw new ClientError('SNAPSHOT_CLOSED', 'the snapshot is closed')
+  }
+
+  #owned(page: BorrowedPage): Uint8Array<ArrayBuffer> {
+    return page === undefined ? new Uint8Array(this.#context.pageSize) : new Uint8Array(page)
+  }
+}
+
+/** Checked, without repetitions, ascending. */
+function ascending(pages: Iterable<number>): number[] {
+  const distinct = new Set<number>()
+  for (const pageIndex of pages) distinct.add(checkPageIndex(pageIndex))
+  return [...distinct].sort((a, b) => a - b)
+}

@@ -1,0 +1,119 @@
+import { type Changes, lowerFloor, PAGE_INDEX_MAX, type Snapshot } from '@graft-ts/volume'
+import { Splinter } from '@graft-ts/splinter'
+
+/** What a transaction is checked against when others changed the volume meanwhile. */
+export type Isolation =
+  /** What it read and what it wrote: the outcome is one that some order of the transactions gives. */
+  | 'serializable'
+  /** What it wrote: two transactions may each read what the other writes. */
+  | 'snapshot'
+
+/** One transaction that was committed locally. Its pages lie in the local store under its sequence. */
+export interface LocalCommit {
+  /** Position among this client's local commits of the volume; ascending, never used twice. */
+  readonly sequence: number
+  /** Pages that it wrote, less those that it cut off afterwards. */
+  readonly own: Splinter
+  /** Pages that it read, or that its caller says it knew. */
+  readonly reads: Splinter
+  /** The lowest page count that it truncated to; `undefined`: it cut nothing off. */
+  readonly floor: number | undefined
+  /** The page count that it left behind. */
+  readonly pageCount: number
+  /** Whether it read or set the page count, so that the page count it left is its own and not its base's. */
+  readonly usesPageCount: boolean
+  readonly isolation: Isolation
+}
+
+/** What a local commit and a change of others are compared by. */
+export type Footprint = Pick<LocalCommit, 'own' | 'reads' | 'floor' | 'usesPageCount' | 'isolation'>
+
+/** The set of all pages above a page count. */
+export function pagesAbove(pageCount: number): Splinter {
+  return Splinter.fromRange(pageCount + 1, PAGE_INDEX_MAX)
+}
+
+/**
+ * Whether what others changed touches what a transaction stands on.
+ *
+ * Length is data: pages above a floor have changed, and so has the page count where it differs.
+ *
+ * @param changes What others changed since the transaction's base.
+ * @param pageCountChanged Whether the page count is another one than at its base.
+ */
+export function overlaps(footprint: Footprint, changes: Changes, pageCountChanged: boolean): boolean {
+  if (footprint.usesPageCount && pageCountChanged) return true
+  const used = footprint.isolation === 'serializable' ? [footprint.own, footprint.reads] : [footprint.own]
+  for (const pages of used) {
+    if (!pages.isDisjointFrom(changes.pages)) return true
+    if (changes.floor !== undefined && (pages.last() ?? 0) > changes.floor) return true
+  }
+  // What it cut off it has overwritten, with nothing.
+  return footprint.floor !== undefined && (changes.pages.last() ?? 0) > footprint.floor
+}
+
+/** The page count after a local commit, on top of a state with the given page count. */
+export function pageCountAfter(commit: Pick<LocalCommit, 'own' | 'pageCount' | 'usesPageCount'>, pageCountBefore: number): number {
+  return commit.usesPageCount ? commit.pageCount : Math.max(pageCountBefore, commit.own.last() ?? 0)
+}
+
+/** The page count after all of them, oldest first. */
+export function pageCountAfterAll(base: Pick<Snapshot, 'pageCount'>, commits: readonly LocalCommit[]): number {
+  return commits.reduce((pageCount, commit) => pageCountAfter(commit, pageCount), base.pageCount)
+}
+
+/** What several local commits come to: what one remote commit has to say. */
+export interface MergedCommits {
+  /** Pages that they changed, less those that a later one cut off. */
+  readonly own: Splinter
+  /** The lowest of their floors. */
+  readonly floor: number | undefined
+  readonly pageCount: number
+}
+
+/** Merges local commits, oldest first, on top of a base (I5: what a later one cut off does not come back). */
+export function mergeCommits(base: Pick<Snapshot, 'pageCount'>, commits: readonly LocalCommit[]): MergedCommits {
+  const own = new Splinter()
+  let floor: number | undefined
+  for (const commit of commits) {
+    if (commit.floor !== undefined) own.deleteRange(commit.floor + 1, PAGE_INDEX_MAX)
+    own.addAll(commit.own)
+    floor = lowerFloor(floor, commit.floor)
+  }
+  return { own, floor, pageCount: pageCountAfterAll(base, commits) }
+}
+
+/** Where a page stands after local commits: written by one, cut off, or untouched by all of them. */
+export type LocalPage =
+  | { readonly type: 'written'; readonly sequence: number }
+  | { readonly type: 'cut-off' }
+  | { readonly type: 'untouched' }
+
+/** Looks a page up in local commits, newest first. Costs one look-up per commit. */
+export function findLocalPage(commits: readonly LocalCommit[], pageIndex: number): LocalPage {
+  for (let i = commits.length - 1; i >= 0; i--) {
+    const commit = commits[i] as LocalCommit
+    // A commit's own floor does not apply to its own set: it wrote those pages after it had cut them off.
+    if (commit.own.has(pageIndex)) return { type: 'written', sequence: commit.sequence }
+    if (commit.floor !== undefined && pageIndex > commit.floor) return { type: 'cut-off' }
+  }
+  return { type: 'untouched' }
+}
+
+/**
+ * Which of the merged pages were written by which commit, newest version each.
+ *
+ * @returns Sequence and pages, newest commit first; together exactly `mergeCommits(…).own`.
+ */
+export function newestVersions(commits: readonly LocalCommit[]): { sequence: number; pages: Splinter }[] {
+  const versions: { sequence: number; pages: Splinter }[] = []
+  const hidden = new Splinter()
+  for (let i = commits.length - 1; i >= 0; i--) {
+    const { sequence, own, floor } = commits[i] as LocalCommit
+    const pages = own.difference(hidden)
+    if (pages.size > 0) versions.push({ sequence, pages })
+    hidden.addAll(own)
+    if (floor !== undefined) hidden.addRange(floor + 1, PAGE_INDEX_MAX)
+  }
+  return versions
+}

@@ -1,0 +1,275 @@
+import type { PullAnswer } from '@graft-ts/protocol'
+import { Splinter } from '@graft-ts/splinter'
+import { type Changes, LSN_NONE, type Lsn, lowerFloor, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import type { ClientContext, ReadContext } from './context.ts'
+import { ClientError } from './errors.ts'
+import type { View } from './local/pins.ts'
+import type { VolumeStore } from './local/volume-store.ts'
+import { SerialQueue } from './serial.ts'
+import { type LocalCommit, overlaps, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
+import {
+  acknowledged,
+  changesOf,
+  commitsOf,
+  type Divergence,
+  firstOverlap,
+  headPageCount,
+  mayMoveBase,
+  onBase,
+  type SentAttempt,
+  type VolumeState,
+  withCommit,
+  withRemote,
+} from './state/volume-state.ts'
+import type { TransactionEffects } from './transaction.ts'
+
+/** A transaction that is running, and what happened to the volume since it began. */
+export interface RunningTransaction {
+  readonly view: View
+  readonly changes: { readonly pages: Splinter; floor: number | undefined }
+  /** Pending commits that it saw have been taken back. */
+  isOutdated: boolean
+}
+
+/** What the last call to a server came to. */
+export interface RemoteFailure {
+  readonly operation: 'pull' | 'push' | 'read'
+  readonly error: unknown
+  readonly atMs: number
+}
+
+const NO_CHANGES: Changes = { pages: new Splinter(), floor: undefined }
+
+/**
+ * One volume's state, and every step that changes it. A step runs alone: it writes one atomic batch to the local store,
+ * and only then does anybody see the new state.
+ */
+export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'queue'> {
+  readonly volumeId: VolumeId
+  readonly client: ClientContext
+  readonly store: VolumeStore
+  readonly queue: SerialQueue = new SerialQueue()
+  readonly #running = new Set<RunningTransaction>()
+  #state: VolumeState
+  #epoch = 0
+  pulledAtMs: number | undefined
+  lastFailure: RemoteFailure | undefined
+
+  constructor(options: { volumeId: VolumeId; client: ClientContext; store: VolumeStore; state: VolumeState }) {
+    this.volumeId = options.volumeId
+    this.client = options.client
+    this.store = options.store
+    this.#state = options.state
+  }
+
+  get state(): VolumeState {
+    return this.#state
+  }
+
+  get pageSize(): PageSize {
+    return this.#state.pageSize
+  }
+
+  /** What readers of this volume work with. */
+  readContext(): ReadContext {
+    const pageSize = (): PageSize => this.pageSize
+    return {
+      ...this.client,
+      volumeId: this.volumeId,
+      // `reset` may bring another one, where somebody else created the volume.
+      get pageSize() {
+        return pageSize()
+      },
+      store: this.store,
+      queue: this.queue,
+      base: () => this.#state.base,
+      epoch: () => this.#epoch,
+      onKeepFailed: (error) => this.failed('read', error),
+    }
+  }
+
+  /** The local head: the base with all pending commits. */
+  view(): View {
+    const { base, pending } = this.#state
+    return { base, pending, pageCount: headPageCount(this.#state) }
+  }
+
+  /** Remembers how a call to a server ended badly. */
+  failed(operation: RemoteFailure['operation'], error: unknown): void {
+    this.lastFailure = { operation, error, atMs: this.client.idSource.nowMs() }
+  }
+
+  /** Remembers that a call to a server ended well. */
+  succeeded(): void {
+    this.lastFailure = undefined
+    this.pulledAtMs = this.client.idSource.nowMs()
+  }
+
+  begin(view: View): RunningTransaction {
+    const running: RunningTransaction = { view, changes: { pages: new Splinter(), floor: undefined }, isOutdated: false }
+    this.#running.add(running)
+    return running
+  }
+
+  end(running: RunningTransaction): void {
+    this.#running.delete(running)
+  }
+
+  /**
+   * Commits a transaction locally, unless what happened since it began touches what it stands on.
+   *
+   * @returns The commit; `undefined`: the transaction has to run again.
+   */
+  commitLocally(running: RunningTransaction, effects: TransactionEffects, sync: boolean): Promise<LocalCommit | undefined> {
+    return this.queue.run(async () => {
+      const before = this.#state
+      const pageCountBefore = headPageCount(before)
+      const isOverlapping = overlaps(effects.commit, running.changes, pageCountBefore !== running.view.pageCount)
+      if (running.isOutdated || isOverlapping) return undefined
+      const pageCount = pageCountAfter(effects.commit, pageCountBefore)
+      const commit: LocalCommit = { ...effects.commit, pageCount, sequence: before.nextSequence }
+      const after = withCommit(before, commit)
+      await this.store.addCommit(after, commit, effects.pages, sync)
+      // Sequences may have been reserved while the batch was written.
+      this.#state = { ...after, nextSequence: Math.max(after.nextSequence, this.#state.nextSequence) }
+      for (const [pageIndex, page] of effects.pages) this.client.cache.keepLocal(this.volumeId, commit.sequence, pageIndex, page)
+      this.#tell(changesOf(commit), running)
+      return commit
+    })
+  }
+
+  /**
+   * Takes note of a pull's answer, and moves to it if nothing local stands on the present base.
+   *
+   * @param since The base that was asked about.
+   * @returns Whether the base is at least as new as the answer now; `undefined`: the base has moved since the question, ask again.
+   */
+  applyPull(since: Lsn, answer: PullAnswer): Promise<boolean | undefined> {
+    return this.queue.run(async () => {
+      const before = this.#state
+      if (answer.snapshot.lsn <= before.base.lsn) return true
+      if (before.base.lsn !== since) return undefined
+      if (!mayMoveBase(before)) {
+        this.#state = withRemote(before, answer)
+        return false
+      }
+      this.#checkPageSize(answer.snapshot)
+      await this.#moveBase(onBase(before, answer.snapshot), answer.changes)
+      return true
+    })
+  }
+
+  /**
+   * Moves pending commits to a newer base, unless one of them stands on something that changed up to it.
+   *
+   * @returns `undefined` when it is done; else the index of the first pending commit that overlaps, and nothing happened.
+   */
+  rebase(answer: PullAnswer): Promise<number | undefined> {
+    return this.queue.run(async () => {
+      const overlap = firstOverlap(this.#state, answer)
+      if (overlap === undefined) await this.#moveBase(onBase(this.#state, answer.snapshot), answer.changes)
+      return overlap
+    })
+  }
+
+  /** Records what is under way to the remote log. `sync` for what must be durable before it is sent (I6). */
+  savePush(change: (state: VolumeState) => Pick<VolumeState, 'sent' | 'isRefused' | 'uploads'>, sync: boolean): Promise<void> {
+    return this.queue.run(async () => {
+      const after = { ...this.#state, ...change(this.#state) }
+      await this.store.savePush(after, sync)
+      this.#state = { ...this.#state, sent: after.sent, isRefused: after.isRefused, uploads: after.uploads }
+    })
+  }
+
+  /** Turns the commits of an attempt into the remote commit that they became. Moves no open view. */
+  acknowledge(attempt: SentAttempt, changes: Changes, snapshot: Snapshot): Promise<void> {
+    return this.queue.run(async () => {
+      const before = this.#state
+      const after = acknowledged(before, attempt, snapshot)
+      await this.store.acknowledge(before, after, commitsOf(before, attempt), changes)
+      this.client.cache.drop(this.volumeId, changes)
+      this.#become(after)
+    })
+  }
+
+  /** A sequence for a local commit that is not visible yet. */
+  reserveSequence(): number {
+    const sequence = this.#state.nextSequence
+    this.#state = { ...this.#state, nextSequence: sequence + 1 }
+    return sequence
+  }
+
+  /**
+   * Replaces pending commits by others on a newer base.
+   *
+   * @param expected The pending commits that are replaced. If there are others by now, nothing happens.
+   * @returns Whether it happened.
+   */
+  replacePending(expected: readonly LocalCommit[], pending: readonly LocalCommit[], answer: PullAnswer): Promise<boolean> {
+    return this.queue.run(async () => {
+      const before = this.#state
+      const isExpected = before.pending.length === expected.length && before.pending.every((commit, i) => commit === expected[i])
+      if (!isExpected) return false
+      const after = { ...onBase(before, answer.snapshot), pending, uploads: [] }
+      await this.store.replaceCommits(before, after, this.#endedBy(answer.changes))
+      this.client.cache.drop(this.volumeId, answer.changes)
+      this.#become(after)
+      for (const running of this.#running) running.isOutdated = true
+      return true
+    })
+  }
+
+  diverge(divergence: Divergence): void {
+    this.#state = { ...this.#state, divergence }
+  }
+
+  /** Drops everything that is pending, and goes on from the newest remote commit known. */
+  reset(): Promise<void> {
+    return this.queue.run(async () => {
+      const before = this.#state
+      const target = before.divergence ?? before.remote ?? { snapshot: before.base, changes: NO_CHANGES }
+      const after = { ...onBase(before, target.snapshot), pageSize: target.snapshot.pageSize, pending: [], uploads: [] }
+      await this.store.replaceCommits(before, after, this.#endedBy(target.changes))
+      this.client.cache.drop(this.volumeId, target.changes)
+      this.#become(after)
+      for (const running of this.#running) running.isOutdated = true
+    })
+  }
+
+  async #moveBase(after: VolumeState, changes: Changes): Promise<void> {
+    await this.store.moveBase(this.#state, after, this.#endedBy(changes))
+    this.client.cache.drop(this.volumeId, changes)
+    this.#become(after)
+    this.#tell(changes, undefined)
+  }
+
+  /** What a move to a newer base ends in the local store: nothing where the base was the empty volume. */
+  #endedBy(changes: Changes): Changes {
+    return this.#state.base.lsn === LSN_NONE ? NO_CHANGES : changes
+  }
+
+  #become(after: VolumeState): void {
+    this.#state = { ...after, nextSequence: Math.max(after.nextSequence, this.#state.nextSequence) }
+    this.#epoch++
+  }
+
+  /** Tells the other transactions that are running what happened. */
+  #tell(changes: Changes, author: RunningTransaction | undefined): void {
+    for (const running of this.#running) {
+      if (running === author) continue
+      // A set above a newer floor was cut off, which the floor says already.
+      running.changes.pages.addAll(changes.pages)
+      running.changes.floor = lowerFloor(running.changes.floor, changes.floor)
+    }
+  }
+
+  #checkPageSize(snapshot: Snapshot): void {
+    if (snapshot.pageSize === this.pageSize) return
+    throw new ClientError('REMOTE_ANSWER', `the volume has another page size, got=${snapshot.pageSize} expected=${this.pageSize}`)
+  }
+}
+
+/** The view of pending commits on a base. */
+export function viewOf(base: Snapshot, pending: readonly LocalCommit[]): View {
+  return { base, pending, pageCount: pageCountAfterAll(base, pending) }
+}

@@ -1,0 +1,243 @@
+import type { PullAnswer } from '@graft-ts/protocol'
+import { type Changes, LSN_NONE, type Lsn, type PageSize, parseLsn, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import type { Durability } from './context.ts'
+import { ClientError, throwIfAborted } from './errors.ts'
+import type { View } from './local/pins.ts'
+import { type PushResult, Pusher } from './push/push.ts'
+import type { Replayables } from './push/replay.ts'
+import { PageReader } from './read/page-reader.ts'
+import { retried } from './retry.ts'
+import { SerialQueue } from './serial.ts'
+import { VolumeSnapshot } from './snapshot.ts'
+import type { Isolation } from './state/local-commit.ts'
+import { statusOf, type VolumeStatus } from './status.ts'
+import { type Transaction, type TransactionEffects, TransactionRun } from './transaction.ts'
+import type { VolumeCore } from './volume-core.ts'
+
+// How often a pull or a transaction starts again because the volume moved on meanwhile.
+const TRIES_MAX = 16
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a pull learnt. */
+export interface PullResult {
+  /** The newest remote commit. */
+  readonly snapshot: Snapshot
+  /** What changed since the base that local reads stood on. No page was fetched. */
+  readonly changes: Changes
+  /** Whether local reads stand on that commit now; `false`: local commits are pending, and it was only noted. */
+  readonly isApplied: boolean
+}
+
+/** Options of {@link Volume.transact}. */
+export interface TransactOptions extends CallOptions {
+  /** Default: the client's. */
+  readonly isolation?: Isolation
+  /** Default: the client's. */
+  readonly durability?: Durability
+}
+
+/** What became of a transaction. */
+export interface TransactionResult<T> {
+  /** What the function returned, in the run that counted. */
+  readonly value: T
+  /** The local commit's sequence; `undefined`: it only read. */
+  readonly sequence: number | undefined
+}
+
+/** A volume as this client has it: its newest local state, and what it takes to keep that and the remote log together. */
+export class Volume {
+  readonly volumeId: VolumeId
+  readonly #core: VolumeCore
+  readonly #reader: PageReader
+  readonly #pusher: Pusher
+  readonly #pushes = new SerialQueue()
+  readonly #replayables: Replayables = new Map()
+
+  /** Made by `Client.createVolume` and `Client.openVolume`. @internal */
+  constructor(core: VolumeCore) {
+    this.volumeId = core.volumeId
+    this.#core = core
+    this.#reader = new PageReader(core.readContext())
+    this.#pusher = new Pusher(core, this.#replayables)
+  }
+
+  get pageSize(): PageSize {
+    return this.#core.pageSize
+  }
+
+  /** Where the volume stands. Costs no I/O. */
+  status(): VolumeStatus {
+    return statusOf(this.#core)
+  }
+
+  /**
+   * Learns what changed, in one request however long ago the last pull was; fetches no page. While local commits are
+   * pending, reads stay where they are, and the answer is only noted.
+   *
+   * @param options.atLeast Fails if the newest commit is older.
+   * @throws `RemoteError`; {@link ClientError} `LOCAL_STORE_…`, `ABORTED`, `CLIENT_CLOSED`.
+   */
+  async pull(options: CallOptions & { readonly atLeast?: Lsn } = {}): Promise<PullResult> {
+    const core = this.#core
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      this.#check(options.signal)
+      const since = core.state.base.lsn
+      const answer = await this.#ask(since, options)
+      const isApplied = await core.applyPull(since, answer)
+      if (isApplied !== undefined) return { ...answer, isApplied }
+    }
+    throw new ClientError('PUSH_CONTENDED', 'the volume kept moving while it was pulled')
+  }
+
+  /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
+  snapshot(): VolumeSnapshot {
+    this.#check(undefined)
+    return this.#open(this.#core.view())
+  }
+
+  /**
+   * Pins a past commit of the remote log. Its pages are fetched when they are read.
+   *
+   * @param lsn From 1.
+   * @throws `RemoteError` `LSN_FUTURE`, `VOLUME_UNKNOWN`.
+   */
+  async snapshotAt(lsn: Lsn, options: CallOptions = {}): Promise<VolumeSnapshot> {
+    this.#check(options.signal)
+    const { base } = this.#core.state
+    const snapshot = parseLsn(lsn) === base.lsn && lsn !== LSN_NONE ? base : await this.#askSnapshot(lsn, options)
+    return this.#open({ base: snapshot, pending: [], pageCount: snapshot.pageCount })
+  }
+
+  /**
+   * Runs a function on the newest local state and commits what it wrote, locally and whole or not at all. It may run
+   * several times: now, when another local transaction was faster, and later, when a push meets commits of others that
+   * it overlaps with. It must have no effects but through its argument.
+   *
+   * @throws What the function throws, nothing being left behind then; {@link ClientError} `TRANSACTION_CONFLICT` if others
+   * were faster each time, `TRANSACTION_TOO_LARGE`, `LOCAL_STORE_…`. With durability `remote` also what {@link push}
+   * throws; the transaction then stays pending.
+   */
+  async transact<T>(run: (transaction: Transaction) => Promise<T> | T, options: TransactOptions = {}): Promise<TransactionResult<T>> {
+    const { client } = this.#core
+    const durability = options.durability ?? client.durability
+    const isolation = options.isolation ?? client.isolation
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      this.#check(options.signal)
+      const result = await this.#transactOnce(run, isolation, durability, options.signal)
+      if (result === undefined) continue
+      if (durability === 'remote' && result.sequence !== undefined) await this.push(options)
+      return result
+    }
+    throw new ClientError('TRANSACTION_CONFLICT', 'other transactions were faster each time')
+  }
+
+  /**
+   * Brings pending local commits into the remote log, as one commit, or goes on with a push that was interrupted.
+   *
+   * @throws {@link ClientError} `PUSH_DIVERGED` (see `status().divergence`, `reset`), `PUSH_CONTENDED`, `LOCAL_STORE_…`;
+   * `RemoteError`. Whatever it throws, local commits stay pending (I12).
+   */
+  push(options: CallOptions = {}): Promise<PushResult> {
+    return this.#pushes.run(async () => {
+      this.#check(options.signal)
+      try {
+        const result = await this.#pusher.push(options.signal)
+        if (result.type === 'pushed') this.#core.succeeded()
+        return result
+      } catch (error) {
+        this.#core.failed('push', error)
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Drops all pending local commits and whatever was under way, and goes on from the newest remote commit known. An
+   * attempt that was sent may still turn up in the remote log, as a commit like any other.
+   */
+  reset(): Promise<void> {
+    return this.#pushes.run(async () => {
+      this.#check(undefined)
+      await this.#core.reset()
+      this.#replayables.clear()
+    })
+  }
+
+  /** Settles when nothing of this volume is under way in the local store. @internal */
+  async idle(): Promise<void> {
+    await this.#pushes.idle()
+    await this.#core.queue.idle()
+  }
+
+  async #transactOnce<T>(
+    run: (transaction: Transaction) => Promise<T> | T,
+    isolation: Isolation,
+    durability: Durability,
+    signal: AbortSignal | undefined,
+  ): Promise<TransactionResult<T> | undefined> {
+    const view = this.#core.view()
+    const running = this.#core.begin(view)
+    try {
+      const { value, effects } = await this.#runOn(view, run, isolation, signal)
+      if (effects.isReadOnly) return { value, sequence: undefined }
+      const commit = await this.#core.commitLocally(running, effects, durability !== 'memory')
+      if (commit === undefined) return undefined
+      const runAgain = async (again: View, isolationAgain: Isolation, signalAgain: AbortSignal | undefined): Promise<TransactionEffects> =>
+        (await this.#runOn(again, run, isolationAgain, signalAgain)).effects
+      this.#replayables.set(commit.sequence, { isolation, run: runAgain })
+      return { value, sequence: commit.sequence }
+    } finally {
+      this.#core.end(running)
+    }
+  }
+
+  async #runOn<T>(
+    view: View,
+    run: (transaction: Transaction) => Promise<T> | T,
+    isolation: Isolation,
+    signal: AbortSignal | undefined,
+  ): Promise<{ value: T; effects: TransactionEffects }> {
+    const snapshot = this.#open(view)
+    const transaction = new TransactionRun({ snapshot, signal, bytesMax: this.#core.client.transactionBytesMax })
+    try {
+      const value = await run(transaction)
+      return { value, effects: transaction.end(isolation) }
+    } finally {
+      transaction.end(isolation)
+      snapshot.close()
+    }
+  }
+
+  #open(view: View): VolumeSnapshot {
+    return new VolumeSnapshot(this.#core.readContext(), this.#reader, view)
+  }
+
+  async #ask(since: Lsn, options: CallOptions & { readonly atLeast?: Lsn }): Promise<PullAnswer> {
+    const { client, volumeId } = this.#core
+    return this.#noting('pull', () => retried(client.retry, options.signal, () => client.remote.pull(volumeId, { ...options, since })))
+  }
+
+  async #askSnapshot(lsn: Lsn, options: CallOptions): Promise<Snapshot> {
+    const { client, volumeId } = this.#core
+    return this.#noting('read', () => retried(client.retry, options.signal, () => client.remote.snapshotAt(volumeId, lsn, options)))
+  }
+
+  async #noting<T>(operation: 'pull' | 'read', call: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await call()
+      this.#core.succeeded()
+      return answer
+    } catch (error) {
+      this.#core.failed(operation, error)
+      throw error
+    }
+  }
+
+  #check(signal: AbortSignal | undefined): void {
+    throwIfAborted(signal)
+    if (this.#core.client.closing.aborted) throw new ClientError('CLIENT_CLOSED', 'the client is closed')
+  }
+}

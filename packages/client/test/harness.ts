@@ -1,0 +1,227 @@
+import { createCommitLogs } from '@graft-ts/commit-log'
+import { createMetastore } from '@graft-ts/metastore'
+import { createPagestore } from '@graft-ts/pagestore'
+import { ageOnlyRefSigner, allowEverybody, type GraftTransport, inProcessTransport, RemoteError } from '@graft-ts/protocol'
+import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
+import { type IdSource, isTypedError, parsePageSize, type VolumeId } from '@graft-ts/volume'
+import { MemoryLevel } from 'memory-level'
+import { Client, type ClientOptions, type LocalOperation, type LocalStore, type Timers, type Volume, type VolumeSnapshot } from '../src/index.ts'
+
+export const PAGE_SIZE = parsePageSize(512)
+
+/** Ids and times that are the same in every run. */
+export function countingIdSource(seed = 1): IdSource & { tick(byMs: number): void } {
+  let next = seed
+  let nowMs = 1_700_000_000_000
+  return {
+    tick: (byMs) => void (nowMs += byMs),
+    nowMs: () => ++nowMs,
+    randomBytes: (length) => {
+      next++
+      return Uint8Array.from({ length }, (_, i) => (Math.imul(next + i * 7919, 2654435761) >>> 13) & 0xff)
+    },
+  }
+}
+
+/** Timers that fire at once: waits take no time, but still let others go first. */
+export const immediateTimers: Timers = {
+  start(run) {
+    const timer = setImmediate(run)
+    return () => clearImmediate(timer)
+  },
+}
+
+/** Something that goes wrong with a call to a server. */
+export type Fault =
+  /** The request never arrives. */
+  | 'lost-request'
+  /** It takes effect, and the answer never arrives. */
+  | 'lost-reply'
+
+/** Both stores over memory, and a way to count and to disturb what is asked of them. */
+export interface World {
+  readonly store: MeteredStore
+  readonly ids: ReturnType<typeof countingIdSource>
+  readonly transport: GraftTransport
+  /** Calls since the last time that it was emptied, by name. */
+  readonly calls: string[]
+  /** Decides for each call what goes wrong. */
+  fault: (method: string) => Fault | undefined
+  /** What happens right before a call is carried out. */
+  before: (method: string) => Promise<void>
+  open(options?: Partial<ClientOptions>): Promise<TestClient>
+}
+
+export interface TestClient {
+  readonly client: Client
+  readonly local: CrashableStore
+  /** What the client read of its pages, once it is opened again on the same local store. */
+  reopen(options?: Partial<ClientOptions>): Promise<TestClient>
+}
+
+interface AnyTransport {
+  unary: (...args: unknown[]) => Promise<unknown>
+  stream: (...args: unknown[]) => Promise<unknown>
+}
+
+export function openWorld(): World {
+  const store = metered(new MemoryStore())
+  const ids = countingIdSource()
+  const logs = createCommitLogs({ store, nowMs: ids.nowMs })
+  const refs = ageOnlyRefSigner({ nowMs: ids.nowMs, uploadWindowMs: 3_600_000 })
+  const metastore = createMetastore({ logs, authorize: allowEverybody, refs })
+  const pagestore = createPagestore({ logs, segments: store, commits: store, authorize: allowEverybody, refs, idSource: ids })
+  const inner = inProcessTransport({ meta: metastore.routes, pages: pagestore.routes })
+  const world: World = {
+    store,
+    ids,
+    calls: [],
+    fault: () => undefined,
+    before: async () => undefined,
+    transport: { meta: disturbed(inner.meta as never), pages: disturbed(inner.pages as never) },
+    open: (options) => openClient(world, new CrashableStore(), options),
+  }
+  function disturbed(transport: AnyTransport): GraftTransport['meta'] {
+    const call = (kind: 'unary' | 'stream') => async (...args: unknown[]) => {
+      const method = (args[0] as { name: string }).name
+      world.calls.push(method)
+      await world.before(method)
+      const fault = world.fault(method)
+      if (fault === 'lost-request') throw lost()
+      const answer = await transport[kind](...args)
+      if (fault === 'lost-reply') throw lost()
+      return answer
+    }
+    return { unary: call('unary'), stream: call('stream') } as never
+  }
+  return world
+}
+
+function lost(): RemoteError {
+  return new RemoteError('unknown', 'OUTCOME_UNKNOWN', 'the connection was lost')
+}
+
+async function openClient(world: World, local: CrashableStore, options: Partial<ClientOptions> = {}): Promise<TestClient> {
+  const client = await Client.open({
+    transport: world.transport,
+    store: local,
+    idSource: world.ids,
+    timers: immediateTimers,
+    ...options,
+  })
+  return {
+    client,
+    local,
+    reopen: async (again) => openClient(world, local.recovered(), again ?? options),
+  }
+}
+
+/** A local store that can stop working before or after its n-th batch, as if the process had died there. */
+export class CrashableStore implements LocalStore {
+  readonly #level: MemoryLevel<string, Uint8Array>
+  /** How many batches still work; after that every call fails. */
+  batchesLeft = Number.POSITIVE_INFINITY
+  batches = 0
+  isDead = false
+
+  constructor(level: MemoryLevel<string, Uint8Array> = new MemoryLevel({ keyEncoding: 'utf8', valueEncoding: 'view' })) {
+    this.#level = level
+  }
+
+  /** The same content for the next process. */
+  recovered(): CrashableStore {
+    this.isDead = true
+    return new CrashableStore(this.#level)
+  }
+
+  async keyCount(): Promise<number> {
+    return (await this.#level.keys().all()).length
+  }
+
+  async keyList(): Promise<string[]> {
+    return this.#level.keys().all()
+  }
+
+  open = (): Promise<void> => this.#level.open()
+  // The content lives on for the next process.
+  close = async (): Promise<void> => void (this.isDead = true)
+  get: LocalStore['get'] = async (key, options) => this.#alive().get(key, options)
+  getMany: LocalStore['getMany'] = async (keys, options) => this.#alive().getMany(keys, options)
+  keys: LocalStore['keys'] = (options) => this.#alive().keys(options)
+  iterator: LocalStore['iterator'] = (options) => this.#alive().iterator(options)
+  clear: LocalStore['clear'] = async (options) => this.#alive().clear(options)
+
+  async batch(operations: LocalOperation[], options: Parameters<LocalStore['batch']>[1]): Promise<void> {
+    if (this.batchesLeft <= 0) this.isDead = true
+    this.batchesLeft--
+    this.batches++
+    await this.#alive().batch(operations, options)
+  }
+
+  #alive(): MemoryLevel<string, Uint8Array> {
+    if (this.isDead) throw new Error('the process is dead')
+    return this.#level
+  }
+}
+
+/** A page whose bytes tell it apart. */
+export function page(stamp: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(PAGE_SIZE)
+  new DataView(bytes.buffer).setUint32(0, stamp, true)
+  bytes.fill(stamp & 0xff, 4)
+  return bytes
+}
+
+/** The stamp of a page; 0: zeros. */
+export function stampOf(bytes: Uint8Array): number {
+  if (bytes.length !== PAGE_SIZE) throw new Error(`a page of ${bytes.length} bytes`)
+  const stamp = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+  if (bytes.subarray(4).some((byte) => byte !== (stamp & 0xff))) throw new Error('a page that nobody wrote')
+  return stamp
+}
+
+/** Writes pages in one transaction. */
+export async function write(volume: Volume, pages: Record<number, number>): Promise<void> {
+  await volume.transact((tx) => {
+    for (const [pageIndex, stamp] of Object.entries(pages)) tx.write(Number(pageIndex), page(stamp))
+  })
+}
+
+/** The stamps of a snapshot's pages, one after the other. */
+export async function stamps(snapshot: VolumeSnapshot, pages: number = snapshot.pageCount): Promise<number[]> {
+  const read: number[] = []
+  for (let pageIndex = 1; pageIndex <= pages; pageIndex++) read.push(stampOf(await snapshot.read(pageIndex)))
+  return read
+}
+
+/** The stamps of the local head. */
+export async function headStamps(volume: Volume, pages?: number): Promise<number[]> {
+  const snapshot = volume.snapshot()
+  try {
+    return await stamps(snapshot, pages)
+  } finally {
+    snapshot.close()
+  }
+}
+
+/** A volume with some pages that is pushed. */
+export async function pushedVolume(client: Client, pages: Record<number, number>): Promise<Volume> {
+  const volume = await client.createVolume({ pageSize: PAGE_SIZE })
+  await write(volume, pages)
+  await volume.push()
+  return volume
+}
+
+/** How a call ended: 'ok', or kind and code of its typed error. Anything else is a failure of the test. */
+export async function outcomeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+    return 'ok'
+  } catch (error) {
+    if (isTypedError(error)) return `${error.kind} ${error.code}`
+    throw error
+  }
+}
+
+export type { VolumeId }

@@ -1,0 +1,5 @@
+/** How often properties run, and from which seed: from the environment, so that a long run needs no change. */
+export const propertyParameters = {
+  numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 200),
+  ...(process.env['FAST_CHECK_SEED'] !== undefined && { seed: Number(process.env['FAST_CHECK_SEED']) }),
+}
