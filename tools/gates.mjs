@@ -24,6 +24,7 @@ const GATES = [
   { name: 'demo', args: ['run', 'demo'] },
 ]
 const SECONDS_MAX = 20 * 60
+const GRACE_MS = 10_000
 
 function areToolsInstalled() {
   const written = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
@@ -37,23 +38,35 @@ function testedFolders() {
   return [...inside('packages'), ...others.filter((folder) => existsSync(join(root, folder, 'vitest.config.ts')))]
 }
 
+/** Asks a group of processes to end: turbo passes that on to its tasks, which are groups of their own. Then insists. */
+function endGroup(leader) {
+  const send = (signal) => {
+    try {
+      process.kill(-leader, signal)
+    } catch {
+      // It is gone already.
+    }
+  }
+  send('SIGTERM')
+  return setTimeout(send, GRACE_MS, 'SIGKILL')
+}
+
 function run(args) {
   const { promise, resolve } = Promise.withResolvers()
   const startedAt = performance.now()
-  // A group of its own, so that whatever npm starts can be ended with it.
   const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
-  const end = () => {
-    process.kill(-child.pid, 'SIGKILL')
-    process.exit(1)
-  }
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, end)
   const timer = setTimeout(() => {
     console.error(`npm ${args.join(' ')} took longer than ${SECONDS_MAX} s`)
-    process.kill(-child.pid, 'SIGKILL')
+    endGroup(child.pid).unref()
   }, SECONDS_MAX * 1000)
+  const interrupt = () => {
+    endGroup(child.pid).unref()
+    child.once('close', () => process.exit(1))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupt)
   const settle = (isPassed) => {
     clearTimeout(timer)
-    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, end)
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt)
     resolve({ isPassed, seconds: (performance.now() - startedAt) / 1000 })
   }
   child.on('error', () => settle(false))
