@@ -68,6 +68,12 @@ export class Crc64State {
     this.high = high
   }
 
+  /** Writes the CRC of what was taken in as eight little-endian bytes at `at`. */
+  put(view: DataView, at: number): void {
+    view.setInt32(at, ~this.low, true)
+    view.setInt32(at + 4, ~this.high, true)
+  }
+
   /** Whether the CRC of what was taken in equals the eight little-endian bytes at `at`. */
   matches(view: DataView, at: number): boolean {
     return ~this.low === view.getInt32(at, true) && ~this.high === view.getInt32(at + 4, true)

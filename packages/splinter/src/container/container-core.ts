@@ -1,0 +1,39 @@
+import type { Core } from '../core.ts'
+import type { Operand } from './combine.ts'
+import type { Container } from './container.ts'
+import { containerHas, containerRank, containerSelect, copyValuesFrom } from './query.ts'
+
+/** A mutable set of containers. */
+export class ContainerCore implements Core {
+  /** Whoever changes it counts `revision` up. */
+  root: Container | undefined
+  revision = 0
+
+  constructor(root: Container | undefined) {
+    this.root = root
+  }
+
+  get size(): number {
+    return this.root === undefined ? 0 : this.root.count
+  }
+
+  has(value: number): boolean {
+    return this.root !== undefined && containerHas(this.root, value)
+  }
+
+  rank(value: number): number {
+    return this.root === undefined ? 0 : containerRank(this.root, value)
+  }
+
+  select(index: number): number {
+    return containerSelect(this.root as Container, index)
+  }
+
+  copyFrom(from: number, buffer: Uint32Array): number {
+    return this.root === undefined ? 0 : copyValuesFrom(this.root, from, buffer, 0)
+  }
+
+  operand(): Operand {
+    return { container: this.root, isOwned: false }
+  }
+}

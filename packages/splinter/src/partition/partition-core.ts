@@ -1,0 +1,66 @@
+import type { Operand } from '../container/combine.ts'
+import { baseOf } from '../container/container.ts'
+import type { Core } from '../core.ts'
+import { CAPACITY, KIND_TREE } from '../format.ts'
+import { decodeRoot } from './decode.ts'
+import { openFile } from './file.ts'
+import { PartitionBytes, TreeIndex } from './partition.ts'
+import { copyPartition, partitionHas, partitionRank, partitionSelect } from './query.ts'
+
+/** A set that is read from its bytes in place. */
+export class PartitionCore implements Core {
+  readonly size: number
+  readonly revision = 0
+  readonly #source: PartitionBytes
+  readonly #end: number
+  // The partition below a chain of trees with a single child each, and what those add to its values.
+  readonly #topWidth: number
+  readonly #topEnd: number
+  readonly #base: number
+
+  /** Checks the bytes, see {@link openFile}. */
+  constructor(bytes: Uint8Array, isTrusted: boolean) {
+    this.#source = new PartitionBytes(bytes)
+    const { end, count } = openFile(this.#source, isTrusted)
+    this.#end = end
+    this.size = count
+    let width = 4
+    let top = end
+    let base = 0
+    while (bytes[top - 1] === KIND_TREE && bytes[top - 2] === 0) {
+      const index = new TreeIndex(this.#source, width, top)
+      base += bytes[index.segmentsAt]! * CAPACITY[width - 1]!
+      top = index.childEnd(0)
+      width--
+    }
+    this.#topWidth = width
+    this.#topEnd = top
+    this.#base = base
+  }
+
+  has(value: number): boolean {
+    if (baseOf(value, this.#topWidth) !== this.#base) return false
+    return partitionHas(this.#source, this.#topWidth, this.#topEnd, value - this.#base)
+  }
+
+  rank(value: number): number {
+    const local = value - this.#base
+    if (local < 0) return 0
+    if (local >= CAPACITY[this.#topWidth]!) return this.size
+    return partitionRank(this.#source, this.#topWidth, this.#topEnd, local)
+  }
+
+  select(index: number): number {
+    return this.#base + partitionSelect(this.#source, this.#topWidth, this.#topEnd, index)
+  }
+
+  copyFrom(from: number, buffer: Uint32Array): number {
+    const local = Math.max(0, from - this.#base)
+    if (local >= CAPACITY[this.#topWidth]!) return 0
+    return copyPartition(this.#source, this.#topWidth, this.#topEnd, this.#base, local, buffer, 0)
+  }
+
+  operand(): Operand {
+    return { container: decodeRoot(this.#source, this.#end, this.size), isOwned: true }
+  }
+}

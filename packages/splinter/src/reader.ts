@@ -1,0 +1,280 @@
+import { fromSorted } from './container/build.ts'
+import { combine, type Operand } from './container/combine.ts'
+import type { Container } from './container/container.ts'
+import { DIFFERENCE, INTERSECTION, type Operation, SYMMETRIC_DIFFERENCE, UNION } from './container/operation.ts'
+import { isWithin, overlaps } from './container/relate.ts'
+import type { Core } from './core.ts'
+import { encodeSet } from './encode/encode.ts'
+import { SplinterError } from './errors.ts'
+import { VALUE_MAX } from './format.ts'
+import type { Splinter } from './splinter.ts'
+import { checkRange, collectValues, isValue } from './values.ts'
+
+/**
+ * What operations take as their other set: a Splinter or a view of one, anything with the `size`, `has` and `keys` of an
+ * ECMAScript Set, or any iterable. Iterables need not ascend; those that do are cheaper.
+ */
+export type SetLike = SplinterReader | Iterable<number> | SetMethods
+
+interface SetMethods {
+  readonly size: number
+  has(value: number): boolean
+  keys(): Iterator<number>
+}
+
+const CHUNK = 256
+const CHUNK_FIRST = 16
+const INSPECTED = 16
+
+// Set by the class, which alone can reach its private field.
+let coreOfReader: (reader: SplinterReader) => Core
+
+/**
+ * The questions that a set of integers from 0 to 2^32 - 1 answers, whether it is a {@link Splinter} or a `SplinterView`.
+ * Named like those of an ECMAScript Set where that has them; iteration is in ascending order.
+ *
+ * `n` in the costs below is the number of members, `m` that of the other set. Dense stretches count as few members: runs
+ * and bitmaps are worked on as such.
+ */
+export abstract class SplinterReader implements Iterable<number> {
+  readonly #core: Core
+  readonly #splinterOf: (container: Container | undefined) => Splinter
+
+  static {
+    coreOfReader = (reader) => reader.#core
+    // Node, Deno and Bun print an object with this method.
+    Object.defineProperty(SplinterReader.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: SplinterReader): string {
+        return this.toString()
+      },
+    })
+  }
+
+  protected constructor(core: Core, splinterOf: (container: Container | undefined) => Splinter) {
+    this.#core = core
+    this.#splinterOf = splinterOf
+  }
+
+  /** Bytes of the encoded set. For a set in memory this encodes it. */
+  abstract get byteLength(): number
+
+  /** The name of the class. */
+  abstract get [Symbol.toStringTag](): string
+
+  /** How many members the set has, 0 to 2^32. O(1). */
+  get size(): number {
+    return this.#core.size
+  }
+
+  /** Whether a value is a member; `false` for what cannot be one. O(log n). */
+  has(value: number): boolean {
+    return isValue(value) && this.#core.has(value)
+  }
+
+  /** How many members are at or below a value, 0 to {@link size}. O(log n), in dense blocks a scan of up to 8 KiB. */
+  rank(value: number): number {
+    return value >= 0 ? this.#core.rank(Math.min(Math.floor(value), VALUE_MAX)) : 0
+  }
+
+  /** The member at a position, counted from 0; `undefined` if there is none. Costs as {@link rank}. */
+  select(index: number): number | undefined {
+    return Number.isInteger(index) && index >= 0 && index < this.#core.size ? this.#core.select(index) : undefined
+  }
+
+  /** The lowest member; `undefined` if the set is empty. */
+  first(): number | undefined {
+    return this.select(0)
+  }
+
+  /** The highest member; `undefined` if the set is empty. */
+  last(): number | undefined {
+    return this.select(this.size - 1)
+  }
+
+  /** The position of a member, counted from 0; `undefined` if it is none. Costs as {@link rank}. */
+  indexOf(value: number): number | undefined {
+    return this.has(value) ? this.rank(value) - 1 : undefined
+  }
+
+  /**
+   * Whether all values from `start` to `end`, both inclusive, are members. True if `start` is above `end`.
+   *
+   * @throws {@link SplinterError} `VALUE_RANGE`.
+   */
+  hasAll(range: { readonly start: number; readonly end: number }): boolean {
+    const { start, end } = range
+    checkRange(start, end)
+    if (start > end) return true
+    const before = start === 0 ? 0 : this.rank(start - 1)
+    return this.rank(end) - before === end - start + 1
+  }
+
+  /**
+   * Whether any value from `start` to `end`, both inclusive, is a member. False if `start` is above `end`.
+   *
+   * @throws {@link SplinterError} `VALUE_RANGE`.
+   */
+  hasAny(range: { readonly start: number; readonly end: number }): boolean {
+    const { start, end } = range
+    checkRange(start, end)
+    if (start > end) return false
+    const found = new Uint32Array(1)
+    return this.#core.copyFrom(start, found) === 1 && found[0]! <= end
+  }
+
+  /**
+   * The members from `start` to `end`, both inclusive, ascending. The iterator sees changes that are made meanwhile, as
+   * that of an ECMAScript Set does: a member is visited if it is above the last one visited when its turn comes.
+   *
+   * @throws {@link SplinterError} `VALUE_RANGE`, when the first member is asked for.
+   */
+  *range(start: number, end: number): IterableIterator<number> {
+    checkRange(start, end)
+    // Small at first: many callers want a few members only.
+    let buffer = new Uint32Array(CHUNK_FIRST)
+    for (let next = start; next <= end; ) {
+      const revisionBefore = this.#core.revision
+      const length = this.#core.copyFrom(next, buffer)
+      for (let i = 0; i < length; i++) {
+        const value = buffer[i]!
+        if (value > end) return
+        next = value + 1
+        yield value
+        if (this.#core.revision !== revisionBefore) break
+      }
+      if (length === 0) return
+      if (buffer.length === CHUNK_FIRST) buffer = new Uint32Array(CHUNK)
+    }
+  }
+
+  /** All members, ascending; see {@link range} about changes meanwhile. */
+  keys(): IterableIterator<number> {
+    return this.range(0, VALUE_MAX)
+  }
+
+  /** The same as {@link keys}. */
+  values(): IterableIterator<number> {
+    return this.range(0, VALUE_MAX)
+  }
+
+  /** The same as {@link keys}. */
+  [Symbol.iterator](): IterableIterator<number> {
+    return this.range(0, VALUE_MAX)
+  }
+
+  /** Each member twice, as an ECMAScript Set's `entries` gives it. */
+  *entries(): IterableIterator<[number, number]> {
+    for (const value of this.range(0, VALUE_MAX)) yield [value, value]
+  }
+
+  /** Calls a function with each member, ascending. */
+  forEach(callback: (value: number, key: number, set: this) => void, thisArg?: unknown): void {
+    for (const value of this.range(0, VALUE_MAX)) callback.call(thisArg, value, value, this)
+  }
+
+  /** The members of either set, as a new set. O(n + m), less where only one of them has a subtree. */
+  union(other: SetLike): Splinter {
+    return this.#combine(other, UNION)
+  }
+
+  /** The members of both sets, as a new set. What cannot be a member is ignored. */
+  intersection(other: SetLike): Splinter {
+    return this.#combine(other, INTERSECTION)
+  }
+
+  /** The members that the other set lacks, as a new set. What cannot be a member is ignored. */
+  difference(other: SetLike): Splinter {
+    return this.#combine(other, DIFFERENCE)
+  }
+
+  /** The members of exactly one of the sets, as a new set. */
+  symmetricDifference(other: SetLike): Splinter {
+    return this.#combine(other, SYMMETRIC_DIFFERENCE)
+  }
+
+  #combine(other: SetLike, operation: Operation): Splinter {
+    return this.#splinterOf(combine(this.#core.operand(), operandOf(other, operation.right), operation, 4))
+  }
+
+  /** Whether the other set has all members. */
+  isSubsetOf(other: SetLike): boolean {
+    return isSubset(this.#core.operand().container, operandOf(other, false).container)
+  }
+
+  /** Whether all members of the other set are in this one. */
+  isSupersetOf(other: SetLike): boolean {
+    const { container, others } = operandOf(other, false)
+    return others === 0 && isSubset(container, this.#core.operand().container)
+  }
+
+  /** Whether the sets have no member in common. */
+  isDisjointFrom(other: SetLike): boolean {
+    const { container } = this.#core.operand()
+    const another = operandOf(other, false).container
+    return container === undefined || another === undefined || !overlaps(container, another)
+  }
+
+  /** Whether the sets have the same members. Encoded bytes may differ all the same, unless they are canonical. */
+  equals(other: SetLike): boolean {
+    const { container, others } = operandOf(other, false)
+    return others === 0 && (container?.count ?? 0) === this.size && isSubset(container, this.#core.operand().container)
+  }
+
+  /**
+   * All members, ascending, in fresh memory that the caller owns: 4 bytes each.
+   *
+   * @throws {@link SplinterError} `SET_TOO_LARGE` if the platform has no array of that length.
+   */
+  toUint32Array(): Uint32Array<ArrayBuffer> {
+    let values: Uint32Array<ArrayBuffer>
+    try {
+      values = new Uint32Array(this.size)
+    } catch (cause) {
+      throw new SplinterError('SET_TOO_LARGE', `no array for so many members, size=${this.size}`, 0, { cause })
+    }
+    this.#core.copyFrom(0, values)
+    return values
+  }
+
+  /**
+   * Encodes the set, in format version 2.
+   *
+   * @param options.optimize `true` (default): the canonical bytes, which equal sets share. `false`: the fast choice of
+   *   partition kinds, as upstream writes a set that was built from its values and not optimized: less work, more bytes, and
+   *   512 MiB for a set that is nearly complete.
+   * @returns Fresh bytes that the caller owns. O(n).
+   */
+  toBytes(options: { readonly optimize?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    return encodeSet(this.#core.operand().container, options.optimize ?? true)
+  }
+
+  /** The size and the first members. */
+  toString(): string {
+    const shown = new Uint32Array(INSPECTED)
+    const length = this.#core.copyFrom(0, shown)
+    const members = Array.from(shown.subarray(0, length), String)
+    if (length < this.size) members.push(`… ${this.size - length} more`)
+    return `${this[Symbol.toStringTag]}(${this.size}) { ${members.join(', ')} }`
+  }
+}
+
+/** What answers a set's questions. */
+export function coreOf(reader: SplinterReader): Core {
+  return coreOfReader(reader)
+}
+
+function isSubset(a: Container | undefined, b: Container | undefined): boolean {
+  return a === undefined || (b !== undefined && isWithin(a, b))
+}
+
+/**
+ * The other set of an operation.
+ *
+ * @param isStrict Whether what cannot be a member is an error, because it would have to be in the result.
+ */
+export function operandOf(other: SetLike, isStrict: boolean): Operand & { readonly others: number } {
+  if (other instanceof SplinterReader) return { ...coreOf(other).operand(), others: 0 }
+  const { values, others } = collectValues(Symbol.iterator in other ? other : { [Symbol.iterator]: () => other.keys() })
+  if (isStrict && others > 0) throw new SplinterError('VALUE_RANGE', `members are integers from 0 to 2^32 - 1, others=${others}`)
+  return { container: fromSorted(values, 4, true), isOwned: true, others }
+}

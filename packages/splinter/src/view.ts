@@ -1,0 +1,39 @@
+import { PartitionCore } from './partition/partition-core.ts'
+import { SplinterReader } from './reader.ts'
+import { splinterOf } from './splinter.ts'
+
+/**
+ * A read-only set over encoded bytes, which are read in place: opening one checks the bytes and allocates next to nothing.
+ *
+ * The questions (`has`, `rank`, `select`, ranges, iteration) are answered from the bytes. Operations with another set
+ * decode first, each time: for many of them use `Splinter.fromBytes`.
+ *
+ * @example
+ * ```ts
+ * const view = new SplinterView(bytes)
+ * view.has(150)
+ * ```
+ */
+export class SplinterView extends SplinterReader {
+  /** The bytes that the view reads: those that it was given, not a copy. */
+  readonly bytes: Uint8Array
+
+  /**
+   * @param bytes Borrowed for as long as the view is used, and not to be written to meanwhile.
+   * @param options.trusted `true` skips checksum and validation, for bytes that have been checked already. What an unsound
+   *   set then answers is undefined.
+   * @throws {@link SplinterError} of kind `corrupt`, or `unsupported` if the bytes are of format version 1. O(bytes).
+   */
+  constructor(bytes: Uint8Array, options: { readonly trusted?: boolean } = {}) {
+    super(new PartitionCore(bytes, options.trusted ?? false), splinterOf)
+    this.bytes = bytes
+  }
+
+  override get byteLength(): number {
+    return this.bytes.length
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return 'SplinterView'
+  }
+}
