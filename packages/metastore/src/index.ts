@@ -1,1 +1,5 @@
-export {}
+export { MetastoreError, type MetastoreErrorCode, type MetastoreErrorKind } from './errors.ts'
+export type { MetaMethod, MetastoreEvent, MetastoreLog } from './events.ts'
+export { DEFAULT_LIMITS, type MetastoreLimits } from './limits.ts'
+export { createMetastore, createMetastoreHandler, type Metastore, type MetastoreOptions } from './metastore.ts'
+export type { MetastoreMetrics } from './metrics.ts'

@@ -1,0 +1,57 @@
+import { isStoreError, type StoreErrorKind } from '@graft-ts/storage-adapters'
+
+/** What went wrong in the meta store itself; errors of the log, the messages and the refs pass through as they are. */
+export type MetastoreErrorCode =
+  | 'METASTORE_OPTIONS'
+  | 'METASTORE_CLOSED'
+  | 'REQUEST_ABORTED'
+  | 'HISTORY_RANGE'
+  | 'HISTORY_TOO_LONG'
+  | 'STORE_FAILED'
+
+/** The kinds that this package throws; they mean the same in every package. */
+export type MetastoreErrorKind = 'invalid' | 'exhausted' | 'unavailable' | 'aborted'
+
+const KIND_OF: Readonly<Record<MetastoreErrorCode, MetastoreErrorKind>> = {
+  METASTORE_OPTIONS: 'invalid',
+  // A client that meets a server on its way down should come back, not believe that it has itself been closed.
+  METASTORE_CLOSED: 'unavailable',
+  REQUEST_ABORTED: 'aborted',
+  HISTORY_RANGE: 'invalid',
+  HISTORY_TOO_LONG: 'exhausted',
+  STORE_FAILED: 'unavailable',
+}
+
+/** A request that the meta store could not answer. The code decides the kind; the README lists codes and remedies. */
+export class MetastoreError extends Error {
+  override readonly name = 'MetastoreError'
+  readonly kind: MetastoreErrorKind
+  readonly code: MetastoreErrorCode
+
+  constructor(code: MetastoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.kind = KIND_OF[code]
+  }
+}
+
+/** Throws `REQUEST_ABORTED` if the caller is gone. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new MetastoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason })
+}
+
+// What these say is true for the client too. All others are about this server and its store: a client that was told
+// 'denied' or 'missing' because a bucket is misconfigured would take its own commit for refused.
+const STORE_KINDS_TOLD: ReadonlySet<StoreErrorKind> = new Set<StoreErrorKind>([
+  'unavailable',
+  'exhausted',
+  'unknown',
+  'corrupt',
+  'aborted',
+])
+
+/** What a client is told about an error of the object store; other errors come back as they are. */
+export function storeFailure(error: unknown): unknown {
+  if (!isStoreError(error) || STORE_KINDS_TOLD.has(error.kind)) return error
+  return new MetastoreError('STORE_FAILED', `the object store refused the request, cause=${error.code}`, { cause: error })
+}

@@ -1,0 +1,33 @@
+import { META_LIMITS_DEFAULT, type MetaLimits } from '@graft-ts/protocol'
+import { MetastoreError } from './errors.ts'
+
+/** Ceilings of a meta store. `describe` tells clients those of {@link MetaLimits}, so that they can keep to them. */
+export interface MetastoreLimits extends MetaLimits {
+  /** Commits in one history. Default 100,000. */
+  readonly historyCommitsMax: number
+}
+
+/** The limits where the caller names none. */
+export const DEFAULT_LIMITS: MetastoreLimits = { ...META_LIMITS_DEFAULT, historyCommitsMax: 100_000 }
+
+const UINT32_MAX = 0xffffffff
+
+/**
+ * Fills in the defaults and checks that the limits make sense together.
+ *
+ * @throws {@link MetastoreError} `METASTORE_OPTIONS`.
+ */
+export function resolveLimits(given: Partial<MetastoreLimits> | undefined): MetastoreLimits {
+  const limits = { ...DEFAULT_LIMITS, ...given }
+  for (const [name, value] of Object.entries(limits)) {
+    const least = name === 'inlineBytesMax' ? 0 : 1
+    if (!Number.isInteger(value) || value < least || value > UINT32_MAX) {
+      throw new MetastoreError('METASTORE_OPTIONS', `limit is out of range, ${name}=${value}`)
+    }
+  }
+  if (limits.inlineBytesMax >= limits.requestBytesMax) {
+    const values = `inlineBytesMax=${limits.inlineBytesMax} requestBytesMax=${limits.requestBytesMax}`
+    throw new MetastoreError('METASTORE_OPTIONS', `inline pages must fit into a request, ${values}`)
+  }
+  return limits
+}
