@@ -2,6 +2,8 @@ import { Bench } from 'tinybench'
 
 /** Two ways to do the same work. */
 export interface Contest {
+  /** Lays out what both sides need, before each round; not timed. */
+  readonly before?: (round: number) => Promise<void>
   readonly ours: (round: number) => Promise<void>
   readonly baseline: (round: number) => Promise<void>
   /** How often each side runs; the first round warms up and does not count. */
@@ -21,6 +23,7 @@ export interface ContestResult {
 export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
   const samples = { ours: [] as number[], baseline: [] as number[] }
   for (let round = 0; round <= contest.rounds; round++) {
+    await contest.before?.(round)
     const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true, retainSamples: true })
     // Async functions are told apart by their kind; any other would be called once more to find out.
     bench.add('ours', async () => await contest.ours(round))

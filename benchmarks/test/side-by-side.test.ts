@@ -5,10 +5,12 @@ test('the sides take turns, and the first round is run but not counted', async (
   const calls: string[] = []
   const result = await timeSideBySide({
     rounds: 2,
+    before: async (round) => void calls.push(`before ${round}`),
     ours: async (round) => void calls.push(`ours ${round}`),
     baseline: async (round) => void calls.push(`baseline ${round}`),
   })
-  expect(calls).toEqual(['ours 0', 'baseline 0', 'ours 1', 'baseline 1', 'ours 2', 'baseline 2'])
+  const round = (index: number): string[] => [`before ${index}`, `ours ${index}`, `baseline ${index}`]
+  expect(calls).toEqual([...round(0), ...round(1), ...round(2)])
   expect(result.ours).toBeGreaterThanOrEqual(0)
   expect(result.baseline).toBeGreaterThanOrEqual(0)
 })
