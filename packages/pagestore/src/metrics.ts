@@ -1,0 +1,60 @@
+/** Counters since the page store was made. All only grow, except those that say `now`. */
+export interface PagestoreMetrics {
+  readonly writeRequests: number
+  readonly readRequests: number
+  /** Requests of either kind that were answered with an error. */
+  readonly failedRequests: number
+  readonly pagesWritten: number
+  readonly pagesRead: number
+  /** Pages of answers that were never written, or cut off: they cost no I/O. */
+  readonly zeroPagesRead: number
+  /** Also useful pages that were asked for and left out. */
+  readonly usefulPagesDropped: number
+  readonly segmentsWritten: number
+  /** Bytes of the segments that became durable. */
+  readonly segmentBytesWritten: number
+  /** Bytes of the pages in them, before compression. */
+  readonly pageBytesWritten: number
+  readonly uploadRetries: number
+  readonly uploadsFailed: number
+  /** Ranged reads of the object stores. */
+  readonly gets: number
+  readonly getBytes: number
+  /** Frames that were expanded, found in memory, or shared with another request's read. */
+  readonly framesRead: number
+  readonly framesCached: number
+  readonly framesShared: number
+  /** Frames that failed their checks (I11). */
+  readonly framesRejected: number
+  /** Bytes of accepted writes that are not durable yet. */
+  readonly writeBytesInFlightNow: number
+  /** Bytes of expanded frames in memory. */
+  readonly cacheBytesNow: number
+}
+
+/** The counters while they are counted. */
+export type Counters = { -readonly [Name in Exclude<keyof PagestoreMetrics, `${string}Now`>]: number }
+
+/** All counters at zero. */
+export function newCounters(): Counters {
+  return {
+    writeRequests: 0,
+    readRequests: 0,
+    failedRequests: 0,
+    pagesWritten: 0,
+    pagesRead: 0,
+    zeroPagesRead: 0,
+    usefulPagesDropped: 0,
+    segmentsWritten: 0,
+    segmentBytesWritten: 0,
+    pageBytesWritten: 0,
+    uploadRetries: 0,
+    uploadsFailed: 0,
+    gets: 0,
+    getBytes: 0,
+    framesRead: 0,
+    framesCached: 0,
+    framesShared: 0,
+    framesRejected: 0,
+  }
+}
