@@ -1,0 +1,114 @@
+import type { ObjectStore } from '@graft-ts/storage-adapters'
+import { isTypedError } from '@graft-ts/volume'
+import { PagestoreError } from '../errors.ts'
+import { delay, type Timers } from '../timers.ts'
+
+/** How an upload is tried. */
+export interface UploadOptions {
+  readonly store: ObjectStore
+  readonly timers: Timers
+  readonly attemptsMax: number
+  readonly timeoutMs: number
+  readonly retryDelayMs: number
+  /** A number from 0 to 1, drawn for each pause. */
+  readonly random: () => number
+  /** Told before each pause. */
+  readonly onRetry: (attempt: number, error: { kind: string; code: string }) => void
+}
+
+/** How a failed try looks to the caller's log and to the next step. */
+interface Failure {
+  readonly kind: string
+  readonly code: string
+  readonly cause: unknown
+}
+
+// Another try with the same bytes may succeed; the others fail the same way each time.
+const RETRIED: ReadonlySet<string> = new Set(['unavailable', 'exhausted', 'unknown'])
+const RETRY_DELAY_MS_MAX = 10_000
+
+/**
+ * Makes a segment durable: creates the object, and tries again with the same key and the same bytes.
+ *
+ * Segment ids are never used twice, so an object that is already there can only be this one: an earlier try whose reply
+ * was lost. It is read back and compared before that is believed.
+ *
+ * @returns How many tries it took.
+ * @throws {@link PagestoreError} `SEGMENT_UPLOAD` (`unavailable`, or `exhausted` when the store has no room) once it is
+ * given up. The object may then exist, but nothing refers to it.
+ */
+export async function uploadSegment(key: string, bytes: Uint8Array, options: UploadOptions): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const failure = await tryOnce(key, bytes, options)
+    if (failure === undefined) return attempt
+    if (attempt >= options.attemptsMax || !RETRIED.has(failure.kind)) throw uploadFailed(failure, attempt)
+    options.onRetry(attempt, failure)
+    const pauseMs = Math.min(options.retryDelayMs * 2 ** (attempt - 1), RETRY_DELAY_MS_MAX)
+    await delay(options.timers, pauseMs * (0.5 + options.random() / 2))
+  }
+}
+
+async function tryOnce(key: string, bytes: Uint8Array, options: UploadOptions): Promise<Failure | undefined> {
+  const { store } = options
+  const created = await attempt(options, (signal) => store.create(key, bytes, { signal }))
+  if (!('failure' in created)) return undefined
+  const { failure } = created
+  if (failure.kind !== 'conflict' && failure.kind !== 'unknown') return failure
+  const compared = await attempt(options, (signal) => compareStored(key, bytes, store, signal))
+  // Not knowing is not the same as absent: the next try finds out.
+  if ('failure' in compared) return { ...compared.failure, kind: 'unknown' }
+  if (compared.value === 'same') return undefined
+  return { ...failure, kind: compared.value === 'other' ? 'conflict' : 'unknown' }
+}
+
+async function compareStored(
+  key: string,
+  bytes: Uint8Array,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<'same' | 'other' | 'absent'> {
+  // The size first: it tells most cases apart without moving the bytes.
+  const info = await store.head(key, { signal })
+  if (info === undefined) return 'absent'
+  if (info.size !== bytes.length) return 'other'
+  const stored = await store.get(key, { signal })
+  if (stored === undefined) return 'absent'
+  return stored.bytes.length === bytes.length && stored.bytes.every((byte, i) => byte === bytes[i]) ? 'same' : 'other'
+}
+
+/** Runs one call under the timeout; a call that runs out of time has an unknown outcome. */
+async function attempt<T>(
+  options: UploadOptions,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<{ readonly value: T } | { readonly failure: Failure }> {
+  const controller = new AbortController()
+  let cancel = (): void => undefined
+  const timeout = new Promise<{ failure: Failure }>((resolve) => {
+    cancel = options.timers.start(() => {
+      resolve({ failure: { kind: 'unknown', code: 'UPLOAD_TIMEOUT', cause: undefined } })
+      controller.abort()
+    }, options.timeoutMs)
+  })
+  const settled = call(controller.signal).then(
+    (value) => ({ value }),
+    (error: unknown) => ({ failure: failureOf(error) }),
+  )
+  try {
+    // The race, not the signal, ends the wait: a store may be deaf to the signal.
+    return await Promise.race([settled, timeout])
+  } finally {
+    cancel()
+  }
+}
+
+function failureOf(cause: unknown): Failure {
+  // An error without a kind says nothing about the effect.
+  return isTypedError(cause) ? { kind: cause.kind, code: cause.code, cause } : { kind: 'unknown', code: 'UNTYPED', cause }
+}
+
+function uploadFailed(failure: Failure, attempts: number): PagestoreError {
+  const message = `the pages could not be stored, attempts=${attempts} cause=${failure.code}`
+  return failure.kind === 'exhausted'
+    ? new PagestoreError('SEGMENT_UPLOAD', message, { kind: 'exhausted', retryAfterMs: RETRY_DELAY_MS_MAX, cause: failure.cause })
+    : new PagestoreError('SEGMENT_UPLOAD', message, { cause: failure.cause })
+}
