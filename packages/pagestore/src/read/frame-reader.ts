@@ -1,0 +1,175 @@
+import { decodeFrame, type FrameCodec, isTypedError, SegmentError } from '@graft-ts/volume'
+import { LRUCache } from 'lru-cache'
+import { PagestoreError, throwIfAborted } from '../errors.ts'
+import type { PagestoreLog } from '../events.ts'
+import type { PagestoreLimits } from '../limits.ts'
+import type { Counters } from '../metrics.ts'
+import type { RangeReader } from './range-reader.ts'
+import { coalesceFrames, type FrameRange, type FrameTarget } from './read-plan.ts'
+
+// What an entry costs beside its bytes: its key, and the cache's own records.
+const ENTRY_OVERHEAD_BYTES = 512
+
+/** What a frame reader works with. */
+export interface FrameReaderOptions {
+  readonly ranges: RangeReader
+  readonly codec: FrameCodec
+  readonly limits: PagestoreLimits
+  /** Bytes of expanded frames that are kept; 0: none. */
+  readonly cacheBytesMax: number
+  readonly log: PagestoreLog
+  readonly counters: Counters
+}
+
+/** One ranged read and those who wait for it; it is abandoned when nobody does any more. */
+interface Fetch {
+  readonly controller: AbortController
+  readonly targets: readonly FrameTarget[]
+  waiters: number
+}
+
+interface Flight {
+  readonly fetch: Fetch
+  readonly pages: Promise<Uint8Array>
+}
+
+/**
+ * Expanded, verified frames: from memory, from a read that is already under way, or from the object store.
+ *
+ * However many requests want a frame at the same time, it is read and expanded once.
+ */
+export class FrameReader {
+  readonly #options: FrameReaderOptions
+  readonly #cache: LRUCache<string, Uint8Array> | undefined
+  readonly #flights = new Map<string, Flight>()
+
+  constructor(options: FrameReaderOptions) {
+    this.#options = options
+    const maxSize = options.cacheBytesMax
+    const sizeCalculation = (pages: Uint8Array): number => pages.length + ENTRY_OVERHEAD_BYTES
+    this.#cache = maxSize > 0 ? new LRUCache({ maxSize, sizeCalculation }) : undefined
+  }
+
+  /** Bytes of expanded frames in memory. */
+  get cacheBytes(): number {
+    return this.#cache?.calculatedSize ?? 0
+  }
+
+  /**
+   * Reads frames. Those that are neither in memory nor under way are asked for at once, neighbours together.
+   *
+   * @returns For each target, in the same order, its pages, concatenated: shared with other requests, not to be written to.
+   * Each promise fails on its own, with a {@link SegmentError} when its frame is not what was asked for (I11).
+   */
+  read(targets: readonly FrameTarget[], signal: AbortSignal): Promise<Uint8Array>[] {
+    const { counters, limits } = this.#options
+    const cached = targets.map((target) => this.#cache?.get(target.cacheKey))
+    const absent = targets.filter((target, i) => cached[i] === undefined && !this.#flights.has(target.cacheKey))
+    const limitsOfRange = { gapBytesMax: limits.rangeGapBytesMax, rangeBytesMax: limits.rangeBytesMax }
+    counters.framesCached += cached.filter((pages) => pages !== undefined).length
+    // Nothing waits between looking and registering, so no two requests can miss each other.
+    for (const range of coalesceFrames(absent, limitsOfRange)) this.#fetch(range)
+    const isOwn = new Set(absent)
+    return targets.map((target, i) => {
+      const pages = cached[i]
+      if (pages !== undefined) return Promise.resolve(pages)
+      if (!isOwn.has(target)) counters.framesShared += 1
+      return this.#join(this.#flights.get(target.cacheKey) as Flight, signal)
+    })
+  }
+
+  #fetch(range: FrameRange): void {
+    const fetch: Fetch = { controller: new AbortController(), targets: range.targets, waiters: 0 }
+    const { signal } = fetch.controller
+    const volumeId = (range.targets[0] as FrameTarget).expected.volumeId
+    const bytes = this.#options.ranges.read(range.object, volumeId, { offset: range.offset, length: range.byteLength }, signal)
+    for (const target of range.targets) {
+      const pages = bytes
+        .then((read) => this.#expand(target, read, range.offset, signal))
+        .then((expanded) => {
+          this.#cache?.set(target.cacheKey, expanded)
+          return expanded
+        })
+      const flight: Flight = { fetch, pages: pages.finally(() => this.#land(target, flight)) }
+      // Those who wait look at the outcome; when all have left there is nobody to tell.
+      flight.pages.catch(() => undefined)
+      this.#flights.set(target.cacheKey, flight)
+    }
+  }
+
+  #land(target: FrameTarget, flight: Flight): void {
+    if (this.#flights.get(target.cacheKey) === flight) this.#flights.delete(target.cacheKey)
+  }
+
+  /** Waits for a flight, or until the request is aborted; the last one to leave cancels the read. */
+  #join(flight: Flight, signal: AbortSignal): Promise<Uint8Array> {
+    const { fetch } = flight
+    fetch.waiters += 1
+    return new Promise((resolve, reject) => {
+      let isWaiting = true
+      const leave = (): void => {
+        if (!isWaiting) return
+        isWaiting = false
+        signal.removeEventListener('abort', abort)
+        fetch.waiters -= 1
+        if (fetch.waiters === 0) this.#abandon(fetch)
+      }
+      const abort = (): void => {
+        leave()
+        reject(new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason }))
+      }
+      signal.addEventListener('abort', abort)
+      if (signal.aborted) abort()
+      else flight.pages.then(resolve, reject).finally(leave)
+    })
+  }
+
+  /** Nobody waits for this read any more. Whoever wants its frames from now on starts another. */
+  #abandon(fetch: Fetch): void {
+    for (const { cacheKey } of fetch.targets) {
+      if (this.#flights.get(cacheKey)?.fetch === fetch) this.#flights.delete(cacheKey)
+    }
+    fetch.controller.abort()
+  }
+
+  async #expand(target: FrameTarget, read: Uint8Array, readOffset: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { ranges } = this.#options
+    try {
+      return await this.#decode(target, read, readOffset)
+    } catch (error) {
+      if (!isTypedError(error) || error.kind !== 'corrupt') throw error
+      this.#reject(target, error.code, false)
+    }
+    // A reply can be damaged or cut short on its way; what is damaged at rest looks the same a second time.
+    throwIfAborted(signal)
+    const range = { offset: target.offset, length: target.byteLength }
+    const again = await ranges.read(target.object, target.expected.volumeId, range, signal)
+    try {
+      return await this.#decode(target, again, target.offset)
+    } catch (error) {
+      if (isTypedError(error)) this.#reject(target, error.code, true)
+      throw error
+    }
+  }
+
+  async #decode(target: FrameTarget, read: Uint8Array, readOffset: number): Promise<Uint8Array> {
+    const start = target.offset - readOffset
+    const bytes = read.subarray(start, start + target.byteLength)
+    if (bytes.length !== target.byteLength) {
+      throw new SegmentError(
+        'SEGMENT_TRUNCATED',
+        `the object ends within the frame, bytes=${bytes.length} expected=${target.byteLength}`,
+      )
+    }
+    const pages = await decodeFrame(bytes, target.expected, this.#options.codec)
+    this.#options.counters.framesRead += 1
+    // A raw frame is a view over the whole reply, which the cache must not keep alive.
+    return pages.buffer.byteLength > pages.byteLength ? pages.slice() : pages
+  }
+
+  #reject(target: FrameTarget, code: string, isFinal: boolean): void {
+    const { volumeId, ownerId } = target.expected
+    if (isFinal) this.#options.counters.framesRejected += 1
+    this.#options.log({ type: 'frame-rejected', volumeId, ownerId, code, isFinal })
+  }
+}

@@ -1,0 +1,178 @@
+import type { CommitLogs } from '@graft-ts/commit-log'
+import { Splinter } from '@graft-ts/splinter'
+import { type CommitRecord, isTypedError, LSN_NONE, type Lsn, type PageSet, type PageSize, type VolumeId } from '@graft-ts/volume'
+import { PagestoreError } from '../errors.ts'
+import type { PagestoreLimits } from '../limits.ts'
+import type { Counters } from '../metrics.ts'
+import { inOrderOfArrival } from './arrivals.ts'
+import type { FrameReader } from './frame-reader.ts'
+import type { RangeReader } from './range-reader.ts'
+import {
+  coalesceFrames,
+  type FrameTarget,
+  hasWanted,
+  type PlannedFrame,
+  planRead,
+  type ReadPlan,
+  withoutUsefulFrames,
+} from './read-plan.ts'
+
+const GROUPS_WAITING_MAX = 64
+
+/** Pages to read at a snapshot. */
+export interface PageRead {
+  readonly volumeId: VolumeId
+  readonly lsn: Lsn
+  /** Pages that must be answered. */
+  readonly wanted: PageSet
+  /** Pages that are welcome: they are left out when there are too many, when the store is busy, or when reading them fails. */
+  readonly useful: PageSet
+}
+
+/** Some pages of an answer. */
+export interface PageGroup {
+  readonly pages: Splinter
+  /** For each page in ascending order the LSN that wrote it; 0: a zero page, without bytes in `data`. */
+  readonly writtenLsns: readonly Lsn[]
+  /** The other pages in ascending order, concatenated; fresh bytes. */
+  readonly data: Uint8Array<ArrayBuffer>
+}
+
+/** What a page reader works with. */
+export interface PageReaderOptions {
+  readonly logs: CommitLogs
+  readonly frames: FrameReader
+  readonly ranges: RangeReader
+  readonly limits: PagestoreLimits
+  readonly counters: Counters
+}
+
+/** Answers reads of pages at a snapshot (I4): what that commit's state holds, or an error. */
+export class PageReader {
+  readonly #options: PageReaderOptions
+
+  constructor(options: PageReaderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reads pages, and gives them in groups as they arrive. Every wanted page is in exactly one group, zero pages first.
+   *
+   * @throws {@link PagestoreError} `READ_LSN`, `READ_BYTES`, `PAGE_BEYOND_END`; what the commit log throws
+   * for an unknown volume or LSN, after it has looked for it once; what a damaged or missing object throws.
+   */
+  async *read(request: PageRead, signal: AbortSignal): AsyncGenerator<PageGroup, void, undefined> {
+    const { volumeId, lsn, wanted } = request
+    const { logs, counters, ranges } = this.#options
+    if (lsn === LSN_NONE) throw new PagestoreError('READ_LSN', 'there is nothing to read before the first commit, lsn=0')
+    const log = logs.volume(volumeId)
+    const record = await log.record(lsn, { signal })
+    const useful = this.#usefulOf(request, record)
+    const located = await log.locate(lsn, wanted.union(useful), { signal })
+    const whole = planRead(volumeId, record.pageSize, located)
+    const plan = ranges.isBusy ? withoutUsefulFrames(whole, wanted) : whole
+    counters.usefulPagesDropped += pageCountOf(whole) - pageCountOf(plan)
+    if (plan.zeroPages.length > 0) yield this.#zeroGroup(plan.zeroPages)
+    yield* this.#readFrames(plan, wanted, record.pageSize, signal)
+  }
+
+  /** The useful pages that are read: none beyond the end, no more than the limits leave room for. */
+  #usefulOf(request: PageRead, record: CommitRecord): Splinter {
+    const { wanted, useful } = request
+    const { limits, counters } = this.#options
+    const lastWanted = wanted.last() ?? 0
+    if (lastWanted > record.pageCount) {
+      throw new PagestoreError('PAGE_BEYOND_END', `no such page in that snapshot, page=${lastWanted} pages=${record.pageCount}`)
+    }
+    const pagesMax = Math.floor(limits.readBytesMax / record.pageSize)
+    if (wanted.size > pagesMax) {
+      throw new PagestoreError(
+        'READ_BYTES',
+        `too many bytes, pages=${wanted.size} pageSize=${record.pageSize} most=${limits.readBytesMax}`,
+      )
+    }
+    const welcome = useful.difference(wanted)
+    const room = Math.min(limits.usefulPagesMax, pagesMax - wanted.size)
+    const chosen = new Splinter()
+    // A set may name four billion pages in a few bytes, so it is never walked to its end.
+    if (room > 0) {
+      for (const pageIndex of welcome.range(1, record.pageCount)) {
+        chosen.add(pageIndex)
+        if (chosen.size === room) break
+      }
+    }
+    counters.usefulPagesDropped += welcome.size - chosen.size
+    return chosen
+  }
+
+  async *#readFrames(
+    plan: ReadPlan,
+    wanted: PageSet,
+    pageSize: PageSize,
+    signal: AbortSignal,
+  ): AsyncGenerator<PageGroup, void, undefined> {
+    const { limits } = this.#options
+    const byKey = new Map(plan.frames.map((frame) => [frame.target.cacheKey, frame]))
+    const targets = plan.frames.map((frame) => frame.target)
+    const limitsOfRange = { gapBytesMax: limits.rangeGapBytesMax, rangeBytesMax: limits.rangeBytesMax }
+    const batches = coalesceFrames(targets, limitsOfRange).map((range) => framesOf(range.targets, byKey))
+    // Pages that somebody waits for go first.
+    batches.sort(
+      (a, b) => Number(b.some((frame) => hasWanted(frame, wanted))) - Number(a.some((frame) => hasWanted(frame, wanted))),
+    )
+    const leaving = new AbortController()
+    const either = AbortSignal.any([signal, leaving.signal])
+    const tasks = batches.map((batch) => () => this.#startBatch(batch, wanted, pageSize, either))
+    try {
+      const options = { inFlightMax: limits.getsPerRequestMax, waitingMax: GROUPS_WAITING_MAX }
+      for await (const group of inOrderOfArrival(tasks, options)) if (group !== 'dropped') yield group
+    } finally {
+      // A consumer that went away, or a failure: what is still being read is wanted by nobody here.
+      leaving.abort()
+    }
+  }
+
+  #startBatch(
+    batch: readonly PlannedFrame[],
+    wanted: PageSet,
+    pageSize: PageSize,
+    signal: AbortSignal,
+  ): Promise<PageGroup | 'dropped'>[] {
+    const reads = this.#options.frames.read(
+      batch.map((frame) => frame.target),
+      signal,
+    )
+    return batch.map(async (frame, i) => {
+      try {
+        return this.#groupOf(frame, await (reads[i] as Promise<Uint8Array>), pageSize)
+      } catch (error) {
+        if (hasWanted(frame, wanted) || !isTypedError(error)) throw error
+        this.#options.counters.usefulPagesDropped += frame.pages.length
+        return 'dropped'
+      }
+    })
+  }
+
+  #groupOf(frame: PlannedFrame, raw: Uint8Array, pageSize: PageSize): PageGroup {
+    const data = new Uint8Array(frame.pages.length * pageSize)
+    for (const [i, { position }] of frame.pages.entries()) {
+      data.set(raw.subarray(position * pageSize, (position + 1) * pageSize), i * pageSize)
+    }
+    this.#options.counters.pagesRead += frame.pages.length
+    const pages = Splinter.from(frame.pages.map((page) => page.pageIndex))
+    return { pages, writtenLsns: frame.pages.map((page) => page.lsn), data }
+  }
+
+  #zeroGroup(zeroPages: readonly number[]): PageGroup {
+    this.#options.counters.zeroPagesRead += zeroPages.length
+    return { pages: Splinter.from(zeroPages), writtenLsns: zeroPages.map(() => LSN_NONE), data: new Uint8Array(0) }
+  }
+}
+
+function framesOf(targets: readonly FrameTarget[], byKey: ReadonlyMap<string, PlannedFrame>): PlannedFrame[] {
+  return targets.map((target) => byKey.get(target.cacheKey) as PlannedFrame)
+}
+
+function pageCountOf(plan: ReadPlan): number {
+  return plan.frames.reduce((count, frame) => count + frame.pages.length, 0)
+}
