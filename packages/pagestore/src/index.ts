@@ -1,1 +1,8 @@
-export {}
+export { PagestoreError, type PagestoreErrorCode, type PagestoreErrorKind } from './errors.ts'
+export type { PagestoreEvent, PagestoreLog } from './events.ts'
+export { DEFAULT_LIMITS, type PagestoreLimits } from './limits.ts'
+export type { PagestoreMetrics } from './metrics.ts'
+export { createPagestore, type Pagestore, type PagestoreOptions } from './pagestore.ts'
+export { systemTimers, type Timers } from './timers.ts'
+export type { WritePolicy } from './write/segment-grouping.ts'
+export type { SegmentScope } from './write/segment-writer.ts'

@@ -1,0 +1,68 @@
+import { Splinter } from '@graft-ts/splinter'
+import { idToBytes, storeKeys } from '@graft-ts/volume'
+import { describe, expect, test } from 'vitest'
+import { outcomeOf, pagesOf, range, settle } from '../harness.ts'
+import { withVolume } from './with-volume.ts'
+
+describe('also useful pages', () => {
+  test('come along, each once, and not those beyond the end', async () => {
+    const { read, volumeId, lsn, pages } = await withVolume(200)
+    const answer = await read(volumeId, lsn, [1], [1, 2, 150, 201, 4_000_000_000])
+    expect([...answer.keys()].sort((a, b) => a - b)).toEqual([1, 2, 150])
+    expect(answer.get(150)?.bytes).toEqual(pages.get(150))
+  })
+
+  test('are cut to their limit, and to what wanted pages leave of the bytes', async () => {
+    const { read, volumeId, lsn, pagestore } = await withVolume(200, { limits: { usefulPagesMax: 10, readBytesMax: 512 * 64 } })
+    expect((await read(volumeId, lsn, [1], range(2, 200))).size).toBe(11)
+    expect(pagestore.metrics().usefulPagesDropped).toBe(189)
+    expect((await read(volumeId, lsn, range(1, 60), range(61, 200))).size).toBe(64)
+    expect((await read(volumeId, lsn, range(1, 64), range(65, 200))).size).toBe(64)
+  })
+
+  test('a set of four billion pages is not walked', async () => {
+    const { client, volumeId, lsn } = await withVolume(3)
+    const request = {
+      volumeId: idToBytes(volumeId),
+      lsn: BigInt(lsn),
+      wanted: Splinter.from([1]).toBytes(),
+      alsoUseful: Splinter.fromRange(1, 2 ** 32 - 1).toBytes(),
+    }
+    let count = 0
+    for await (const group of client.readPages(request)) count += group.writtenLsns.length
+    expect(count).toBe(3)
+  })
+
+  test('only useful, nothing wanted', async () => {
+    const { read, volumeId, lsn } = await withVolume(3)
+    expect([...(await read(volumeId, lsn, [], [1, 2])).keys()]).toEqual([1, 2])
+    expect((await read(volumeId, lsn, [])).size).toBe(0)
+  })
+
+  test('a useful frame that cannot be read is left out; the wanted pages come', async () => {
+    const { read, write, commit, volumeId, lsn, memory } = await withVolume(3)
+    const ref = await write(volumeId, pagesOf([100]))
+    const second = await commit(volumeId, { base: lsn, pageCount: 100, refs: [ref] })
+    await memory.delete(storeKeys.segment(ref.segmentId as never))
+    expect([...(await read(volumeId, second, [1], [100])).keys()]).toEqual([1])
+    expect(await outcomeOf(read(volumeId, second, [100]))).toBe('corrupt SEGMENT_MISSING')
+  })
+
+  test('are dropped first when the store is busy, unless they cost nothing', async () => {
+    const { read, volumeId, lsn, scripted } = await withVolume(640, { limits: { getsInFlightMax: 1, rangeGapBytesMax: 0 } })
+    const gates: (() => void)[] = []
+    scripted.onGet = (forward, key, options) =>
+      new Promise((resolve) => {
+        gates.push(() => resolve(forward(key, options)))
+      })
+    const blocking = [read(volumeId, lsn, [1]), read(volumeId, lsn, [129])]
+    await settle()
+    const third = read(volumeId, lsn, [257], [258, 385])
+    for (let i = 0; i < 3; i++) {
+      await settle()
+      gates[i]?.()
+    }
+    await Promise.all(blocking)
+    expect([...(await third).keys()]).toEqual([257, 258])
+  })
+})
