@@ -2,7 +2,7 @@ import Table from 'cli-table3'
 import { isUnderTarget, type Row } from './rows.ts'
 
 /** Three significant digits, without exponents. */
-export function numberText(value: number): string {
+function numberText(value: number): string {
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)))
 }
 
