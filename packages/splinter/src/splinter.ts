@@ -161,7 +161,7 @@ export class Splinter extends SplinterReader {
     const core = this.#core
     // A set may be combined with itself: its containers are taken apart while they are read, so the other is a copy.
     const isSelf = other.container !== undefined && other.container === core.root
-    const right = isSelf ? { container: cloneContainer(other.container as Container), isOwned: true } : other
+    const right = isSelf ? { container: cloneContainer(other.container), isOwned: true } : other
     core.root = combine({ container: core.root, isOwned: true }, right, operation, 4)
     core.revision++
     return this

@@ -72,8 +72,9 @@ function collectRuns(values: Uint32Array, runs: number): Uint32Array {
   let at = 0
   data[at++] = values[0]!
   for (let i = 1; i < values.length; i++) {
-    if (values[i]! - values[i - 1]! === 1) continue
-    data[at++] = values[i - 1]!
+    const before = values[i - 1]!
+    if (before + 1 === values[i]) continue
+    data[at++] = before
     data[at++] = values[i]!
   }
   data[at] = values[values.length - 1]!

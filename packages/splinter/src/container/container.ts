@@ -67,6 +67,9 @@ export class BitmapContainer {
   }
 }
 
+// Copied for each tree: filled, so that engines keep a dense array.
+const NO_CHILDREN: (Container | undefined)[] = Array.from({ length: 256 }, () => undefined)
+
 /** Children by the byte of the value that tells them apart. */
 export class TreeContainer {
   readonly kind: typeof TREE = TREE
@@ -81,8 +84,7 @@ export class TreeContainer {
 
   constructor(width: 4 | 3) {
     this.width = width
-    // Filled, so that the engine keeps a dense array.
-    this.children = new Array<Container | undefined>(256).fill(undefined)
+    this.children = NO_CHILDREN.slice()
   }
 
   /** Puts a child that was not counted yet into an empty slot. */
@@ -133,7 +135,7 @@ export function cloneContainer(container: Container): Container {
       return new RunContainer(container.data.slice(0, 2 * container.runs), container.runs, container.count)
     case BITMAP:
       return new BitmapContainer(container.base, container.words.slice(), container.count)
-    case TREE: {
+    default: {
       const tree = new TreeContainer(container.width)
       for (let s = container.low; s <= container.high; s++) {
         const child = container.children[s]

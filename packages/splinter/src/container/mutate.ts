@@ -10,7 +10,6 @@ import {
   RUNS,
   RunContainer,
   segmentOf,
-  TREE,
   type TreeContainer,
 } from './container.ts'
 import { BITMAP_COUNT_MIN, BLOCK_VALUES, listMax, prefersRuns, runsMax, TREE_COUNT_MIN } from './limits.ts'
@@ -37,7 +36,7 @@ export function addValue(container: Container | undefined, value: number, width:
       return addToRuns(container, value, width)
     case BITMAP:
       return addToBitmap(container, value)
-    case TREE:
+    default:
       return addToTree(container, value)
   }
 }
@@ -147,7 +146,7 @@ export function deleteValue(container: Container, value: number, width: Containe
       container.count--
       return container.count <= BITMAP_COUNT_MIN ? fromWords(container.base, container.words, container.count) : container
     }
-    case TREE: {
+    default: {
       const segment = segmentOf(value, container.width)
       const child = container.children[segment]
       if (child === undefined) return container

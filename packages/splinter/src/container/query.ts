@@ -39,7 +39,7 @@ export function containerRank(container: Container, value: number): number {
     }
     case BITMAP:
       return countBitsBetween(container.words, 0, value & 0xffff)
-    case TREE: {
+    default: {
       const segment = segmentOf(value, container.width)
       let rank = 0
       for (let s = container.low; s < segment && s <= container.high; s++) rank += container.children[s]?.count ?? 0
@@ -71,7 +71,7 @@ export function containerSelect(container: Container, index: number): number {
         rest -= bits
       }
     }
-    case TREE: {
+    default: {
       let rest = index
       for (let s = container.low; ; s++) {
         const child = container.children[s]
@@ -94,7 +94,7 @@ export function firstValue(container: Container): number {
       while (container.words[i] === 0) i++
       return container.base + 32 * i + lowestBit(container.words[i]!)
     }
-    case TREE: {
+    default: {
       let s = container.low
       while (container.children[s] === undefined) s++
       return firstValue(container.children[s]!)
@@ -114,7 +114,7 @@ export function lastValue(container: Container): number {
       while (container.words[i] === 0) i--
       return container.base + 32 * i + (31 - Math.clz32(container.words[i]!))
     }
-    case TREE: {
+    default: {
       let s = container.high
       while (container.children[s] === undefined) s--
       return lastValue(container.children[s]!)
@@ -145,7 +145,7 @@ export function copyValuesFrom(container: Container, from: number, out: Uint32Ar
       return copyRuns(container, from, out, at)
     case BITMAP:
       return copyBits(container, from, out, at)
-    case TREE: {
+    default: {
       let next = at
       const segment = segmentOf(from, container.width)
       for (let s = Math.max(container.low, segment); s <= container.high && next < out.length; s++) {

@@ -2,7 +2,6 @@ import { countBitsBetween, popcount } from '../bits.ts'
 import { CAPACITY } from '../format.ts'
 import { childOf } from './combine.ts'
 import {
-  BITMAP,
   type BitmapContainer,
   type Container,
   LIST,
@@ -55,7 +54,7 @@ function commonLeaves(a: Leaf, b: Leaf): number {
     case RUNS:
       if (b.kind === LIST) return commonListRuns(b, a)
       return b.kind === RUNS ? commonRuns(a, b) : commonRunsBits(a, b)
-    case BITMAP:
+    default:
       if (b.kind === LIST) return commonListBits(b, a)
       return b.kind === RUNS ? commonRunsBits(b, a) : commonBits(a, b)
   }
