@@ -4,10 +4,9 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { root } from './packages.mjs'
+import { isNodeEntry, root } from './packages.mjs'
 
 const run = promisify(execFile)
-const NODE_PACKAGES = ['@graft-ts/server']
 const FLOOR_OPTIONS = {
   target: 'ES2022',
   module: 'NodeNext',
@@ -75,18 +74,17 @@ async function typeErrors(project, name, entries, types) {
 export async function checkInstalled(tarballs, project) {
   await layOut(tarballs, project)
   const entries = tarballs.flatMap(({ manifest }) => entriesOf(manifest))
-  const needsNode = (entry) => NODE_PACKAGES.some((name) => entry === name || entry.startsWith(`${name}/`))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
   const loads = entries.map((entry) => `await import(${JSON.stringify(entry)})`)
   writeFileSync(join(project, 'load.mjs'), `${loads.join('\n')}\n`)
   const requires = entries.map((entry) => `require(${JSON.stringify(entry)})`)
   writeFileSync(join(project, 'load.cjs'), `${requires.join('\n')}\n`)
-  const portable = entries.filter((entry) => !needsNode(entry))
+  const portable = entries.filter((entry) => !isNodeEntry(entry))
   const failures = [
     await failureOf('an entry cannot be imported', process.execPath, ['load.mjs'], project),
     await failureOf('an entry cannot be required', process.execPath, ['load.cjs'], project),
     await typeErrors(project, 'portable', portable, []),
-    await typeErrors(project, 'node', entries.filter(needsNode), ['node']),
+    await typeErrors(project, 'node', entries.filter(isNodeEntry), ['node']),
   ]
   return failures.flat()
 }

@@ -1,7 +1,7 @@
 // Packs every published package as `npm publish` would, and checks the tarball: what is in it, its manifest (publint),
 // its types (attw), and that a project which installs it can load and type-check every entry.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,8 +10,7 @@ import { publishedPackages, report, root } from './packages.mjs'
 
 const run = promisify(execFile)
 const bin = (name) => join(root, 'tools/node_modules/.bin', name)
-const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT']
-const REQUIRED = [...LICENCES, 'README.md', 'package.json']
+const REQUIRED = ['LICENSE', 'README.md', 'package.json']
 const PARALLEL = 3
 
 async function output(command, args, options) {
@@ -36,15 +35,23 @@ function checkFiles(paths, manifest) {
   ]
 }
 
-function checkLicences(folder) {
-  const same = (name) =>
-    existsSync(join(root, folder, name)) &&
-    readFileSync(join(root, folder, name), 'utf8') === readFileSync(join(root, name), 'utf8')
-  return LICENCES.filter((name) => !same(name)).map((name) => `${name} is not the one of the top folder`)
+/** npm packs a file of this name whatever `files` says, and no other; so both licences are in one. */
+function licenceText() {
+  const [mit, apache] = ['LICENSE-MIT', 'LICENSE-APACHE'].map((name) => readFileSync(join(root, name), 'utf8').trim())
+  const line = '-'.repeat(80)
+  return `Licensed under the MIT License or the Apache License, Version 2.0, at your choice.\n\n${line}\n\n${mit}\n\n${line}\n\n${apache}\n`
+}
+
+function checkLicence(folder) {
+  const path = join(root, folder, 'LICENSE')
+  if (process.argv.includes('--write')) writeFileSync(path, licenceText())
+  const isRight = existsSync(path) && readFileSync(path, 'utf8') === licenceText()
+  return isRight ? [] : ['LICENSE is not made of those of the top folder: npm run pack:check -- --write']
 }
 
 /** Packs one package. Gives the tarball and everything that is wrong with it. */
 async function packAndCheck({ folder, manifest }, destination) {
+  const licence = checkLicence(folder)
   const packed = await output('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
     cwd: join(root, folder),
   })
@@ -58,7 +65,7 @@ async function packAndCheck({ folder, manifest }, destination) {
     output(bin('publint'), ['run', '--strict', tarball]),
     output(bin('attw'), [tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-emoji']),
   ])
-  const problems = [...checkFiles(paths, manifest), ...checkLicences(folder)]
+  const problems = [...checkFiles(paths, manifest), ...licence]
   if (manifestLint.failed) problems.push(`publint --strict\n${manifestLint.text}`)
   if (types.failed) problems.push(`attw --profile esm-only\n${types.text}`)
   return { manifest, tarball, problems: problems.map((problem) => `${folder}: ${problem}`) }

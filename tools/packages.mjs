@@ -18,6 +18,14 @@ export function publishedPackages() {
   return published
 }
 
+/** Entries for Node alone: nobody bundles them for a browser, and their types need those of Node. */
+const NODE_ENTRIES = ['@graft-ts/server', '@graft-ts/storage-adapters/fs']
+
+/** Whether an entry, by the name that one imports, is for Node alone. */
+export function isNodeEntry(name) {
+  return NODE_ENTRIES.some((entry) => name === entry || name.startsWith(`${entry}/`))
+}
+
 /** Prints what is wrong, or that nothing is, and sets the exit code. */
 export function report(gate, checked, problems) {
   for (const problem of problems) console.error(problem)

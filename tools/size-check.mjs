@@ -4,11 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
-import { publishedPackages, report, root } from './packages.mjs'
+import { isNodeEntry, publishedPackages, report, root } from './packages.mjs'
 
 const BUDGETS = join(root, 'tools/size-budgets.json')
-/** Entries for Node alone: nobody bundles them for a browser. */
-const NODE_ENTRIES = ['@graft-ts/server', '@graft-ts/storage-adapters/fs']
 const SDK = /node_modules\/(@aws-sdk|@smithy|@google-cloud|@azure)\//
 
 function entriesOf({ folder, manifest }) {
@@ -17,7 +15,7 @@ function entriesOf({ folder, manifest }) {
     name: `${manifest.name}${path.slice(1)}`,
     file: join(root, folder, target.default),
   }))
-  return entries.filter(({ name }) => !NODE_ENTRIES.some((entry) => name === entry || name.startsWith(`${entry}/`)))
+  return entries.filter(({ name }) => !isNodeEntry(name))
 }
 
 async function measure({ name, file }) {
