@@ -150,3 +150,8 @@ export function refOf(pages: readonly number[], fields: Partial<SegmentRef> = {}
   const frames = { lengths: Uint32Array.of(100), checksums: BigUint64Array.of(1n) }
   return encodeSegmentRef({ segmentId: newSegmentId(idSource), pages: Splinter.from(pages), offset: 0, frames, ...fields })
 }
+
+/** The first message of a stream, or the error that it begins with. */
+export async function firstOf<T>(stream: AsyncIterable<T>): Promise<T | undefined> {
+  return (await stream[Symbol.asyncIterator]().next()).value as T | undefined
+}

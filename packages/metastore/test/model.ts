@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 
-/** Runs and seed of every property. */
-export const parameters: { seed: number; numRuns: number } = {
-  seed: Number(process.env['FAST_CHECK_SEED'] ?? 7),
-  numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 200),
+/** Seed and runs of a property; both can be set from outside. */
+export function parameters(runs = 200): { seed: number; numRuns: number } {
+  return { seed: Number(process.env['FAST_CHECK_SEED'] ?? 7), numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? runs) }
 }
 
 /** One transaction of a history: what it cut off, then what it wrote, then its length. */

@@ -95,7 +95,7 @@ test('I9: every pull is the union of its commits less what a later floor cut off
         }
       }
     }),
-    { ...parameters, numRuns: Math.min(parameters.numRuns, 100) },
+    parameters(50),
   )
 })
 
