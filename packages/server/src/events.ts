@@ -1,3 +1,4 @@
+import type { MetastoreEvent } from '@graft-ts/metastore'
 import type { PagestoreEvent } from '@graft-ts/pagestore'
 
 /** What a server reports while it works. Holds ids, counts and codes: never page contents, tokens or keys. */
@@ -17,6 +18,7 @@ export type ServerEvent =
       readonly path: string
       readonly error: unknown
     }
+  | { readonly type: 'meta-store'; readonly event: MetastoreEvent }
   | { readonly type: 'page-store'; readonly event: PagestoreEvent }
   | { readonly type: 'stopping'; readonly requestsInFlight: number }
   | {

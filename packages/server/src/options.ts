@@ -1,5 +1,6 @@
+import type { MetastoreLimits } from '@graft-ts/metastore'
 import type { PagestoreLimits, Timers } from '@graft-ts/pagestore'
-import type { Authorize, MetaLimits, RefKey } from '@graft-ts/protocol'
+import type { Authorize, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
@@ -9,7 +10,7 @@ export type ServerRoles = 'both' | 'meta' | 'pages'
 
 /** Limits of a server; those of the two stores are told to clients by `describe`. */
 export interface ServerLimits {
-  readonly meta?: Partial<MetaLimits>
+  readonly meta?: Partial<MetastoreLimits>
   readonly pages?: Partial<PagestoreLimits>
   /** Connections at the same time; further ones are closed at once. Default 1,024. */
   readonly connectionsMax?: number

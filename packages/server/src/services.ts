@@ -19,16 +19,23 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
   const roles = options.roles ?? 'both'
   const { stores, authorize, limits, nowMs = Date.now } = options
   const shared = { logs: openLogs(options), authorize, refs: refSigner(roles, options.refKeys, nowMs) }
+  const { meta, pages } = limits ?? {}
   return {
     metastore:
-      roles === 'pages' ? undefined : createMetastore({ ...shared, ...(limits?.meta !== undefined && { limits: limits.meta }) }),
+      roles === 'pages'
+        ? undefined
+        : createMetastore({
+            ...shared,
+            ...(meta !== undefined && { limits: meta }),
+            log: (event) => log({ type: 'meta-store', event }),
+          }),
     pagestore:
       roles === 'meta'
         ? undefined
         : createPagestore({
             ...shared,
             ...stores,
-            ...(limits?.pages !== undefined && { limits: limits.pages }),
+            ...(pages !== undefined && { limits: pages }),
             log: (event) => log({ type: 'page-store', event }),
           }),
   }

@@ -42,8 +42,8 @@ export function createFront(options: FrontOptions): Handler {
 
 async function answer(request: Request, pathname: string, options: FrontOptions): Promise<Response> {
   try {
-    if (pathname === '/healthz') return probe(request, async () => json(200, { service: 'graft-ts', status: 'ok' }))
-    if (pathname === '/readyz') return probe(request, () => readyz(options.readiness))
+    if (pathname === '/healthz') return await probe(request, async () => json(200, { service: 'graft-ts', status: 'ok' }))
+    if (pathname === '/readyz') return await probe(request, () => readyz(options.readiness))
     const handler = handlerOf(pathname, options)
     return handler === undefined ? plain(404, 'not found') : await handler(request)
   } catch (error) {

@@ -1,0 +1,26 @@
+import type { ErrorKind } from '@graft-ts/volume'
+
+/** What the command line itself refuses or cannot do. */
+export type CliErrorCode = 'USAGE' | 'REF_KEYS_FILE' | 'SERVER_NOT_GRAFT' | 'SEGMENT_UNKNOWN' | 'LOCAL_DIRECTORY' | 'INTERRUPTED'
+
+const KIND_OF: Readonly<Record<CliErrorCode, ErrorKind>> = {
+  USAGE: 'invalid',
+  REF_KEYS_FILE: 'invalid',
+  SERVER_NOT_GRAFT: 'unsupported',
+  SEGMENT_UNKNOWN: 'missing',
+  LOCAL_DIRECTORY: 'denied',
+  INTERRUPTED: 'aborted',
+}
+
+/** A failure of a command. The code decides the kind, and the kind the exit code. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly kind: ErrorKind
+  readonly code: CliErrorCode
+
+  constructor(code: CliErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.kind = KIND_OF[code]
+  }
+}

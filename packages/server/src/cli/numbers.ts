@@ -1,0 +1,19 @@
+import { type Lsn, type PageSize, parseLsn, parsePageSize } from '@graft-ts/volume'
+import { CliError } from './errors.ts'
+
+/** Reads a whole number in a range. Throws {@link CliError} `USAGE`. */
+export function parseInteger(text: string, name: string, range: { readonly min: number; readonly max: number }): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= range.min && value <= range.max) return value
+  throw new CliError('USAGE', `${name} must be a whole number from ${range.min} to ${range.max}, got=${text}`)
+}
+
+/** Reads the position of a commit, 1 or more. Throws {@link CliError} `USAGE`. */
+export function parseLsnText(text: string, name: string): Lsn {
+  return parseLsn(parseInteger(text, name, { min: 1, max: Number.MAX_SAFE_INTEGER }))
+}
+
+/** Reads a page size. Throws `PAGE_SIZE`, {@link CliError} `USAGE`. */
+export function parsePageSizeText(text: string): PageSize {
+  return parsePageSize(parseInteger(text, '--page-size', { min: 1, max: Number.MAX_SAFE_INTEGER }))
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { type EmbeddedTransport, embedded } from '@graft-ts/embedded'
+import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
+import type { ObjectStore } from '@graft-ts/storage-adapters'
+import { FsStore } from '@graft-ts/storage-adapters/fs'
+import { CliError } from './errors.ts'
+
+/** How the options of a command name the other side. */
+export interface RemoteOptions {
+  readonly server?: string | undefined
+  readonly pagesServer?: string | undefined
+  readonly store?: string | undefined
+}
+
+/** The other side: servers, or an object store that this process works on itself. */
+export type Remote =
+  | { readonly type: 'server'; readonly baseUrl: string; readonly pagesBaseUrl: string | undefined }
+  | { readonly type: 'store'; readonly directory: string }
+
+/** The other side, opened. */
+export interface OpenRemote {
+  readonly transport: GraftTransport
+  /** The object store itself; `undefined` behind a server. */
+  readonly store: ObjectStore | undefined
+  readonly close: () => Promise<void>
+}
+
+/** Decides what the options mean. Throws {@link CliError} `USAGE`. */
+export function chooseRemote(options: RemoteOptions): Remote {
+  const { server, pagesServer, store } = options
+  if (server !== undefined && store !== undefined) throw new CliError('USAGE', 'give either --server or --store, not both')
+  if (store !== undefined) {
+    if (pagesServer !== undefined) throw new CliError('USAGE', '--pages-server goes with --server only')
+    return { type: 'store', directory: resolve(store) }
+  }
+  if (server === undefined) throw new CliError('USAGE', 'where? give --server URL or --store DIR')
+  return {
+    type: 'server',
+    baseUrl: baseUrl(server, '--server'),
+    pagesBaseUrl: pagesServer === undefined ? undefined : baseUrl(pagesServer, '--pages-server'),
+  }
+}
+
+function baseUrl(text: string, name: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new CliError('USAGE', `${name} must be an address that begins with http:// or https://, got=${text}`)
+  }
+  if (url.search !== '' || url.hash !== '') throw new CliError('USAGE', `${name} must not have a query or fragment, got=${text}`)
+  return url.href.replace(/\/+$/, '')
+}
+
+/** Where the client keeps its own data by default, and how that is found out. */
+export interface LocalOptions {
+  readonly local?: string | undefined
+}
+
+/**
+ * Decides where the client's own store is: `--local`, else `GRAFT_TS_LOCAL`, else a folder of the user's, one for each
+ * remote, so that commits which are not sent yet can never go to another one.
+ */
+export function localDirectory(options: LocalOptions, remote: Remote, env: Readonly<Record<string, string | undefined>>): string {
+  const named = options.local ?? nonEmpty(env['GRAFT_TS_LOCAL'])
+  if (named !== undefined) return resolve(named)
+  const data = nonEmpty(env['XDG_DATA_HOME'])
+  const base = data !== undefined && isAbsolute(data) ? data : join(nonEmpty(env['HOME']) ?? homedir(), '.local', 'share')
+  const place = remote.type === 'server' ? remote.baseUrl : remote.directory
+  const name = createHash('sha256').update(`${remote.type} ${place}`).digest('hex').slice(0, 32)
+  return join(base, 'graft-ts', name)
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+/**
+ * Opens the other side. Nothing is sent yet.
+ *
+ * @param options.isStoreMade Makes the folder of a store that does not exist.
+ * @throws What {@link FsStore.open} throws.
+ */
+export async function openRemote(remote: Remote, options: { readonly isStoreMade: boolean }): Promise<OpenRemote> {
+  if (remote.type === 'server') {
+    const { baseUrl, pagesBaseUrl } = remote
+    const transport = httpTransport({ baseUrl, ...(pagesBaseUrl !== undefined && { pagesBaseUrl }) })
+    return { transport, store: undefined, close: async () => undefined }
+  }
+  const store = await FsStore.open(remote.directory, { createDirectory: options.isStoreMade })
+  const transport: EmbeddedTransport = embedded(store)
+  return {
+    transport,
+    store,
+    async close() {
+      await transport.close()
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { chooseRemote, localDirectory } from '../../src/cli/remote.ts'
+
+describe('the other side', () => {
+  test('is a server, a pair of servers, or a folder', () => {
+    expect(chooseRemote({ server: 'http://127.0.0.1:7420/' })).toEqual({
+      type: 'server',
+      baseUrl: 'http://127.0.0.1:7420',
+      pagesBaseUrl: undefined,
+    })
+    expect(chooseRemote({ server: 'https://a.example/graft/', pagesServer: 'https://b.example' })).toEqual({
+      type: 'server',
+      baseUrl: 'https://a.example/graft',
+      pagesBaseUrl: 'https://b.example',
+    })
+    expect(chooseRemote({ store: 'data' })).toEqual({ type: 'store', directory: resolve('data') })
+  })
+
+  test('must be named, once, and be an address', () => {
+    const usage = expect.objectContaining({ kind: 'invalid', code: 'USAGE' })
+    for (const options of [
+      {},
+      { server: 'http://a', store: 'b' },
+      { store: 'b', pagesServer: 'http://a' },
+      { server: 'localhost:7420' },
+      { server: 'ftp://a' },
+      { server: '' },
+      { server: 'http://a/?x=1' },
+      { server: 'http://a', pagesServer: 'nonsense' },
+    ]) {
+      expect(() => chooseRemote(options)).toThrow(usage)
+    }
+  })
+})
+
+describe("the client's own store", () => {
+  const server = chooseRemote({ server: 'http://a' })
+
+  test('is where the option says, else the environment', () => {
+    expect(localDirectory({ local: 'x' }, server, { GRAFT_TS_LOCAL: '/y' })).toBe(resolve('x'))
+    expect(localDirectory({}, server, { GRAFT_TS_LOCAL: '/y', XDG_DATA_HOME: '/z' })).toBe('/y')
+  })
+
+  test('is else in the data folder of the user, one for each remote', () => {
+    const inData = localDirectory({}, server, { XDG_DATA_HOME: '/z', GRAFT_TS_LOCAL: '' })
+    expect(inData).toMatch(/^\/z\/graft-ts\/[0-9a-f]{32}$/)
+    expect(localDirectory({}, server, { XDG_DATA_HOME: 'relative', HOME: '/h' })).toMatch(/^\/h\/\.local\/share\/graft-ts\//)
+    const others = [chooseRemote({ server: 'http://b' }), chooseRemote({ store: 'http://a' })]
+    const places = [server, ...others].map((remote) => localDirectory({}, remote, { XDG_DATA_HOME: '/z' }))
+    expect(new Set(places).size).toBe(3)
+    expect(localDirectory({}, chooseRemote({ server: 'http://a/' }), { XDG_DATA_HOME: '/z' })).toBe(inData)
+  })
+})
