@@ -18,7 +18,7 @@ function entriesOf({ folder, manifest }) {
   return entries.filter(({ name }) => !isNodeEntry(name))
 }
 
-async function measure({ name, file }) {
+async function measure({ name, file, peers }) {
   if (!existsSync(file)) return { name, problems: [`${name}: not built`] }
   const bundle = await build({
     entryPoints: [file],
@@ -29,7 +29,7 @@ async function measure({ name, file }) {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    external: ['node:*'],
+    external: ['node:*', ...peers],
     logLevel: 'silent',
   })
   const output = Object.values(bundle.metafile.outputs)[0]
