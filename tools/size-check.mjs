@@ -11,9 +11,12 @@ const SDK = /node_modules\/(@aws-sdk|@smithy|@google-cloud|@azure)\//
 
 function entriesOf({ folder, manifest }) {
   const paths = Object.entries(manifest.exports).filter(([, target]) => typeof target === 'object')
+  // What the caller brings along is not part of the price.
+  const peers = Object.keys(manifest.peerDependencies ?? {})
   const entries = paths.map(([path, target]) => ({
     name: `${manifest.name}${path.slice(1)}`,
     file: join(root, folder, target.default),
+    peers,
   }))
   return entries.filter(({ name }) => !isNodeEntry(name))
 }
