@@ -15,6 +15,7 @@ const GATES = [
   { name: 'layers', args: ['run', 'layers'] },
   { name: 'dead code', args: ['run', 'knip'] },
   { name: 'types', args: ['run', 'typecheck'] },
+  { name: 'generated code', args: ['run', 'generate:check'] },
   { name: 'docs', args: ['run', 'docs:check'] },
   { name: 'release notes', args: ['run', 'notes:check'] },
   { name: 'coverage', args: ['run', 'coverage'] },
