@@ -25,6 +25,8 @@ interface SetMethods {
 const CHUNK = 256
 const CHUNK_FIRST = 16
 const INSPECTED = 16
+// 4 GiB. Engines differ in what they allow, and some promise memory that they then do not have.
+const ARRAY_MEMBERS_MAX = 2 ** 30
 
 // Set by the class, which alone can reach its private field.
 let coreOfReader: (reader: SplinterReader) => Core
@@ -223,15 +225,12 @@ export abstract class SplinterReader implements Iterable<number> {
   /**
    * All members, ascending, in fresh memory that the caller owns: 4 bytes each.
    *
-   * @throws {@link SplinterError} `SET_TOO_LARGE` if the platform has no array of that length.
+   * @throws {@link SplinterError} `SET_TOO_LARGE` above 2^30 members.
    */
   toUint32Array(): Uint32Array<ArrayBuffer> {
-    let values: Uint32Array<ArrayBuffer>
-    try {
-      values = new Uint32Array(this.size)
-    } catch (cause) {
-      throw new SplinterError('SET_TOO_LARGE', `no array for so many members, size=${this.size}`, 0, { cause })
-    }
+    if (this.size > ARRAY_MEMBERS_MAX)
+      throw new SplinterError('SET_TOO_LARGE', `too many members for an array, size=${this.size}`)
+    const values = new Uint32Array(this.size)
     this.#core.copyFrom(0, values)
     return values
   }
@@ -254,7 +253,7 @@ export abstract class SplinterReader implements Iterable<number> {
     const length = this.#core.copyFrom(0, shown)
     const members = Array.from(shown.subarray(0, length), String)
     if (length < this.size) members.push(`… ${this.size - length} more`)
-    return `${this[Symbol.toStringTag]}(${this.size}) { ${members.join(', ')} }`
+    return `${this[Symbol.toStringTag]}(${this.size}) {${members.length === 0 ? '' : ` ${members.join(', ')}`} }`
   }
 }
 

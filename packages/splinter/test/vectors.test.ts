@@ -50,7 +50,12 @@ describe.each(folders)('%s', (_name, folder) => {
         expect(kind, name).toBe(category === 'version1' ? 'unsupported' : 'corrupt')
         expect(offset, name).toBeGreaterThanOrEqual(0)
         expect(offset, name).toBeLessThanOrEqual(bytes.length)
-        const expected = { length: 'SPLINTER_LENGTH', magic: 'SPLINTER_MAGIC', checksum: 'SPLINTER_CHECKSUM', version1: 'SPLINTER_VERSION' }
+        const expected = {
+          length: 'SPLINTER_LENGTH',
+          magic: 'SPLINTER_MAGIC',
+          checksum: 'SPLINTER_CHECKSUM',
+          version1: 'SPLINTER_VERSION',
+        }
         if (category === 'structure') expect(code, name).toMatch(/^(PARTITION|VALUES|RUNS|SEGMENTS|CHILD)_/)
         else expect(code, name).toBe(expected[category])
       }
@@ -142,6 +147,8 @@ function checkProbes(set: SplinterReader, probes: VectorProbes): void {
   for (const [value, answer] of probes.rank) expect(set.rank(value), `${name} rank ${value}`).toBe(answer)
   for (const [value, answer] of probes.position) expect(set.indexOf(value) ?? null, `${name} indexOf ${value}`).toBe(answer)
   for (const [index, answer] of probes.select) expect(set.select(index) ?? null, `${name} select ${index}`).toBe(answer)
-  for (const [start, end, answer] of probes.containsAll) expect(set.hasAll({ start, end }), `${name} hasAll ${start}`).toBe(answer)
-  for (const [start, end, answer] of probes.containsAny) expect(set.hasAny({ start, end }), `${name} hasAny ${start}`).toBe(answer)
+  for (const [start, end, answer] of probes.containsAll)
+    expect(set.hasAll({ start, end }), `${name} hasAll ${start}`).toBe(answer)
+  for (const [start, end, answer] of probes.containsAny)
+    expect(set.hasAny({ start, end }), `${name} hasAny ${start}`).toBe(answer)
 }
