@@ -77,18 +77,15 @@ export class RangeReader {
   ): Promise<StoredObject | undefined> {
     const { counters, limits, timers } = this.#options
     counters.gets += 1
-    const controller = new AbortController()
     let cancel = (): void => undefined
     const timeout = new Promise<never>((_, reject) => {
-      cancel = timers.start(() => {
+      const run = (): void =>
         reject(new PagestoreError('STORE_FAILED', `the store did not answer in time, ms=${limits.getTimeoutMs}`))
-        controller.abort()
-      }, limits.getTimeoutMs)
+      cancel = timers.start(run, limits.getTimeoutMs)
     })
-    const either = AbortSignal.any([signal, controller.signal])
     try {
-      // The race, not the signal, ends the wait: a store may be deaf to the signal.
-      const found = await Promise.race([store.get(key, { range, signal: either }), timeout])
+      // The race ends the wait, for a store may be deaf to the signal; the signal fires when the last waiter has left.
+      const found = await Promise.race([store.get(key, { range, signal }), timeout])
       counters.getBytes += found?.bytes.length ?? 0
       return found
     } catch (error) {

@@ -43,7 +43,7 @@ export interface PlannedFrame {
 
 /** What has to be read for a set of pages. */
 export interface ReadPlan {
-  /** Pages that were never written, or cut off: no I/O. Ascending. */
+  /** Pages that were never written, or cut off: no I/O. */
   readonly zeroPages: number[]
   readonly frames: PlannedFrame[]
 }
@@ -63,7 +63,6 @@ export function planRead(volumeId: VolumeId, pageSize: PageSize, locations: read
       planLocation(volumeId, pageSize, location, frames)
     }
   }
-  zeroPages.sort((a, b) => a - b)
   // Refs of several commits may share a frame; a message lists its pages in ascending order.
   for (const frame of frames.values()) frame.pages.sort((a, b) => a.pageIndex - b.pageIndex)
   return { zeroPages, frames: [...frames.values()] }

@@ -1,6 +1,6 @@
 import { Splinter } from '@graft-ts/splinter'
 import { StoreError } from '@graft-ts/storage-adapters'
-import { idToBytes, storeKeys } from '@graft-ts/volume'
+import { frameRange, idToBytes, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
@@ -118,6 +118,32 @@ describe('failures of the store', () => {
     expect(await reading).toBe('unavailable STORE_FAILED')
     // It is given up, too: what nobody waits for must not hold a connection.
     expect(signal?.aborted).toBe(true)
+  })
+
+  test('when one frame cannot be read, the reads of the others are given up', async () => {
+    const { read, volumeId, lsn, ref, scripted } = await withVolume(640)
+    let other: AbortSignal | undefined
+    scripted.onGet = (_forward, _key, options) => {
+      if (options?.range?.offset !== frameRange(ref, 0).offset) return Promise.reject(new StoreError('STORE_UNAVAILABLE', 'down'))
+      other = options.signal
+      return new Promise(() => undefined)
+    }
+    expect(await outcomeOf(read(volumeId, lsn, [1, 640]))).toBe('unavailable STORE_UNAVAILABLE')
+    expect(other?.aborted).toBe(true)
+  })
+
+  test("a read that its last reader has left is nobody else's: the next one starts another", async () => {
+    const { client, read, volumeId, lsn, pages, scripted } = await withVolume(3)
+    scripted.onGet = () => new Promise(() => undefined)
+    const controller = new AbortController()
+    const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.from([1]).toBytes() }
+    const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
+    await settle()
+    controller.abort()
+    expect(await leaving).toMatch(/^aborted /)
+    await settle()
+    scripted.onGet = undefined
+    expect((await read(volumeId, lsn, [1])).get(1)?.bytes).toEqual(pages.get(1))
   })
 
   test('a reader that leaves cancels its read; one that stays keeps it', async () => {

@@ -1,5 +1,5 @@
 import { Splinter } from '@graft-ts/splinter'
-import { idToBytes, storeKeys } from '@graft-ts/volume'
+import { frameRange, idToBytes, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { outcomeOf, pagesOf, range, settle } from '../harness.ts'
 import { withVolume } from './with-volume.ts'
@@ -46,6 +46,17 @@ describe('also useful pages', () => {
     await memory.delete(storeKeys.segment(ref.segmentId as never))
     expect([...(await read(volumeId, second, [1], [100])).keys()]).toEqual([1])
     expect(await outcomeOf(read(volumeId, second, [100]))).toBe('corrupt SEGMENT_MISSING')
+  })
+
+  test('are read after the wanted ones, wherever they lie', async () => {
+    const { read, volumeId, lsn, ref, scripted } = await withVolume(640, { limits: { getsPerRequestMax: 1 } })
+    const offsets: (number | undefined)[] = []
+    scripted.onGet = (forward, key, options) => {
+      offsets.push(options?.range?.offset)
+      return forward(key, options)
+    }
+    await read(volumeId, lsn, [640], [1, 300])
+    expect(offsets).toEqual([9, 0, 4].map((frame) => frameRange(ref, frame).offset))
   })
 
   test('are dropped first when the store is busy, unless they cost nothing', async () => {

@@ -114,27 +114,33 @@ describe('uploads that fail', () => {
   })
 
   test('I1: other bytes under the key are never taken for ours', async () => {
-    const { write, newVolume, scripted, memory, timers } = openGated()
-    scripted.onCreate = async (forward, key, body, options) => {
-      await memory.put(key, new Uint8Array(body.length))
-      return forward(key, body, options)
+    for (const more of [0, 1]) {
+      const { write, newVolume, scripted, memory, store, timers } = openGated()
+      scripted.onCreate = async (forward, key, body, options) => {
+        await memory.put(key, new Uint8Array(body.length + more))
+        return forward(key, body, options)
+      }
+      const writing = outcomeOf(write(newVolume(), pagesOf([1])))
+      await timers.advance(10_000)
+      expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
+      // Trying again cannot help, and an object of another length need not be read.
+      expect(store.counts).toMatchObject({ create: 1, head: 1, get: 1 - more })
     }
-    const writing = outcomeOf(write(newVolume(), pagesOf([1])))
-    await timers.advance(10_000)
-    expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
   })
 
   test('I1: a store that never answers gives no ref; it counts as lost after the timeout', async () => {
     const { write, newVolume, scripted, timers } = openGated({ limits: { uploadAttemptsMax: 2, uploadTimeoutMs: 500 } })
-    let creates = 0
-    scripted.onCreate = () => {
-      creates += 1
+    const signals: (AbortSignal | undefined)[] = []
+    scripted.onCreate = (_forward, _key, _body, options) => {
+      signals.push(options?.signal)
       return new Promise(() => undefined)
     }
     const writing = outcomeOf(write(newVolume(), pagesOf([1])))
+    await timers.advance(499)
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false])
     await timers.advance(5000)
     expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
-    expect(creates).toBe(2)
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, true])
   })
 
   test('I1: an outcome that stays unknown gives no ref, also when the object cannot be read back', async () => {

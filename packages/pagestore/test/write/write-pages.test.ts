@@ -1,6 +1,7 @@
-import { decodeSegmentIndex, storeKeys } from '@graft-ts/volume'
+import { Splinter } from '@graft-ts/splinter'
+import { decodeSegmentIndex, type FrameCodec, idToBytes, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { noisePage, openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
+import { noisePage, openHarness, outcomeOf, pagesOf, range, settle, syncCodec } from '../harness.ts'
 import { openGated, segmentKeys } from './gated.ts'
 
 describe('writing under policy latency', () => {
@@ -67,14 +68,52 @@ describe('writing under policy latency', () => {
   })
 
   test('with segmentScope volume, volumes share no segment and lie under their own prefix', async () => {
-    const { write, newVolume, memory, read, commit } = openHarness({ segmentScope: 'volume' })
+    const { write, newVolume, memory, store, read, commit } = openHarness({ segmentScope: 'volume' })
     const [a, b] = [newVolume(), newVolume()]
     const [refA, refB] = await Promise.all([write(a, pagesOf([1])), write(b, pagesOf([1], 5))])
     expect(refA.segmentId).not.toBe(refB.segmentId)
     expect(await segmentKeys(memory)).toEqual([])
     expect(await segmentKeys(memory, `volumes/${a}/segments/`)).toEqual([storeKeys.volumeSegment(a, refA.segmentId as never)])
     const lsn = await commit(b, { base: 0, pageCount: 1, refs: [refB] })
+    store.reset()
     expect((await read(b, lsn, [1])).get(1)?.bytes).toEqual(pagesOf([1], 5).get(1))
+    expect(store.counts.get).toBe(1)
+  })
+})
+
+describe('a write that cannot be encoded', () => {
+  const broken: FrameCodec = {
+    ...syncCodec,
+    deflateRaw: (raw) => (raw[8] === 0xff ? Promise.reject(new Error('the codec is broken')) : syncCodec.deflateRaw(raw)),
+  }
+  const bad = new Map([[1, new Uint8Array(512).fill(0xff)]])
+
+  test('fails alone; the others of its group go on', async () => {
+    const { client, write, newVolume, gates } = openGated({ codec: broken })
+    const first = write(newVolume(), pagesOf([1]))
+    await settle()
+    const second = write(newVolume(), pagesOf([2]))
+    const request = {
+      volumeId: idToBytes(newVolume()),
+      pageSize: 512,
+      pages: Splinter.from([1]).toBytes(),
+      data: bad.get(1) as Uint8Array,
+    }
+    const third = outcomeOf(client.writePages(request))
+    await settle()
+    expect(await third).toBe('unknown OUTCOME_UNKNOWN')
+    gates[0]?.open()
+    await first
+    await settle()
+    gates[1]?.open()
+    expect([...(await second).pages]).toEqual([2])
+  })
+
+  test('writes no empty segment', async () => {
+    const { write, newVolume, store, pagestore } = openHarness({ codec: broken })
+    expect(await outcomeOf(write(newVolume(), bad))).toBe('unknown OUTCOME_UNKNOWN')
+    await pagestore.close()
+    expect(store.counts.create).toBe(0)
   })
 })
 
@@ -95,12 +134,14 @@ describe('writing under policy cost', () => {
   })
 
   test('a full group does not wait', async () => {
-    const { write, newVolume, store } = openHarness({ policy, limits: { segmentBytesMax: 64 * 1024 } })
+    const { write, newVolume, store, timers } = openHarness({ policy, limits: { segmentBytesMax: 64 * 1024 } })
     const volumeId = newVolume()
     const first = write(volumeId, pagesOf(range(1, 100), 0, noisePage))
     void write(volumeId, pagesOf(range(1, 100), 0, noisePage)).catch(() => undefined)
     await first
     expect(store.counts.create).toBe(1)
+    // What waits is the interval of the second group; that of the first one is gone.
+    expect(timers.waiting).toBe(1)
   })
 
   test('no timer is left when nothing is written', async () => {
@@ -139,8 +180,6 @@ describe('backpressure', () => {
     const { client, write, newVolume, gates, store } = openGated({ limits: { writeBytesInFlightMax: 1024 } })
     const first = write(newVolume(), pagesOf([1, 2]))
     await settle()
-    const { idToBytes } = await import('@graft-ts/volume')
-    const { Splinter } = await import('@graft-ts/splinter')
     const controller = new AbortController()
     const request = {
       volumeId: idToBytes(newVolume()),
@@ -201,6 +240,14 @@ describe('close', () => {
     await first
     expect(await second).toBe('closed PAGESTORE_CLOSED')
     await closing
+  })
+
+  test('refuses reads that come later', async () => {
+    const { write, newVolume, commit, read, pagestore } = openHarness()
+    const volumeId = newVolume()
+    const lsn = await commit(volumeId, { base: 0, pageCount: 1, refs: [await write(volumeId, pagesOf([1]))] })
+    await pagestore.close()
+    expect(await outcomeOf(read(volumeId, lsn, [1]))).toBe('closed PAGESTORE_CLOSED')
   })
 
   test('may be called twice, and when nothing was written', async () => {
