@@ -253,6 +253,14 @@ describe('damaged files', () => {
     expect((await store.get('a/k', { range: { offset: 5, length: 3 } }))?.bytes).toEqual(Uint8Array.of(5, 6, 7))
   })
 
+  test('I11: a small file that is longer than its header says is corrupt', async () => {
+    const folder = await tempFolder()
+    const store = await FsStore.open(folder, { fsync: false })
+    await store.put('k', BODY)
+    await writeFile(join(folder, 'k.object'), 'x', { flag: 'a' })
+    await expect(store.get('k')).rejects.toMatchObject({ kind: 'corrupt', code: 'STORE_CORRUPT' })
+  })
+
   test('I11: a length in a header is not believed for memory', async () => {
     const folder = await tempFolder()
     const store = await FsStore.open(folder, { fsync: false, objectBytesMax: 200_000 })

@@ -117,6 +117,29 @@ test('404 on If-Match means changed, not missing', async () => {
   await store.delete('k', { etag })
 })
 
+test('the retries of the client are not even asked', async () => {
+  const asked: string[] = []
+  const token = { getRetryCount: () => 0, getRetryDelay: () => 0 }
+  const client = newClient(double.endpoint, {
+    retryStrategy: {
+      acquireInitialRetryToken: async () => (asked.push('begin'), token),
+      refreshRetryTokenForRetry: async () => {
+        if (asked.push('again') > 3) throw new Error('enough')
+        return token
+      },
+      recordSuccess: () => undefined,
+    },
+  })
+  clients.push(client)
+  const store = new S3Store({ client, bucket: 'bucket' })
+  double.failNext('PUT', { isCut: true })
+  await expect(store.create('k', BODY)).rejects.toMatchObject({ kind: 'unknown' })
+  expect(asked).toEqual([])
+  double.failNext('PUT', { isCut: true })
+  await store.put('k', BODY)
+  expect(asked).toEqual(['begin', 'again'])
+})
+
 test('a version of the SDK that repeats requests in another way is stopped too', async () => {
   const client = clientOf()
   // As if the retries had another name: the middleware that takes their place does not find them.
@@ -177,6 +200,14 @@ test('credentials that cannot be had are a denial, and nothing is sent', async (
   await expect(store.create('k', BODY)).rejects.toMatchObject({ kind: 'denied', code: 'STORE_DENIED' })
   await expect(store.get('k')).rejects.toMatchObject({ kind: 'denied', code: 'STORE_DENIED' })
   expect(double.requests).toEqual([])
+})
+
+test('whatever fails before anything is sent has written nothing', async () => {
+  const client = newClient(double.endpoint, { credentials: () => Promise.reject(new Error('no idea')) })
+  clients.push(client)
+  const store = new S3Store({ client, bucket: 'bucket' })
+  await expect(store.create('k', BODY)).rejects.toMatchObject({ kind: 'unavailable' })
+  await expect(store.put('k', BODY)).rejects.toMatchObject({ kind: 'unavailable' })
 })
 
 test('a write whose reply has no etag is unknown', async () => {
@@ -244,8 +275,15 @@ describe('reads', () => {
     await expect(store.get('k', { range: RANGE })).rejects.toMatchObject({ kind: 'corrupt', code: 'STORE_REPLY' })
   })
 
+  test('a whole reply is refused for a part, whatever its content-range says', async () => {
+    const { store } = await withObject(1)
+    double.failNext('GET', { change: (answer) => ({ ...answer, status: 200 }) })
+    await expect(store.get('k', { range: RANGE })).rejects.toMatchObject({ kind: 'corrupt', code: 'STORE_REPLY' })
+  })
+
   test.each([
     ['another part', 'bytes 0-1/3', 2],
+    ['a part that begins too early', 'bytes 0-2/3', 3],
     ['a shorter part', 'bytes 1-1/3', 1],
     ['a longer part', 'bytes 1-3/4', 3],
     ['a length that does not fit the part', 'bytes 1-2/3', 3],
