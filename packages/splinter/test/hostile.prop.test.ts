@@ -116,28 +116,30 @@ describe('I11: untrusted bytes', () => {
   test('short random structures: kinds, counts and small numbers only', () => {
     const byte = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 5, 255)
     let sound = 0
+    const options = propertyOptions(5000)
     fc.assert(
       fc.property(fc.array(byte, { minLength: 1, maxLength: 40 }), (bytes) => {
         if (expectAgreement(sealed(Uint8Array.from(bytes)))) sound++
       }),
-      propertyOptions(5000),
+      options,
     )
-    expect(sound).toBeGreaterThan(5)
+    // Some must have been sound, or nothing was compared.
+    expect(sound).toBeGreaterThanOrEqual(Math.floor(options.numRuns / 500))
   })
 
   test('valid files that were changed, with a right checksum', () => {
     let sound = 0
     let unsound = 0
+    const options = propertyOptions(2000)
     fc.assert(
       fc.property(fc.constantFrom(...partitions), changes, (partition, steps) => {
         if (expectAgreement(sealed(changed(partition, steps)))) sound++
         else unsound++
       }),
-      propertyOptions(2000),
+      options,
     )
     // Both sides must have been tried.
-    expect(sound).toBeGreaterThan(20)
-    expect(unsound).toBeGreaterThan(20)
+    expect(Math.min(sound, unsound)).toBeGreaterThanOrEqual(Math.floor(options.numRuns / 100))
   })
 
   test('sets of our own making that were changed', () => {

@@ -139,7 +139,7 @@ function checkPair(vectors: Vectors, pair: VectorPair): void {
 }
 
 function checkProbes(set: SplinterReader, probes: VectorProbes): void {
-  const name = `${String(set[Symbol.toStringTag])} ${probes.entry}`
+  const name = `${set[Symbol.toStringTag]} ${probes.entry}`
   expect(set.size, name).toBe(probes.count)
   expect(set.first() ?? null, name).toBe(probes.first)
   expect(set.last() ?? null, name).toBe(probes.last)
