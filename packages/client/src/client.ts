@@ -76,7 +76,12 @@ export class Client {
   readonly #closing: AbortController
   readonly #volumes = new Map<VolumeId, Promise<Volume>>()
 
-  private constructor(options: { clientId: ClientId; database: LocalDatabase; context: ClientContext; closing: AbortController }) {
+  private constructor(options: {
+    clientId: ClientId
+    database: LocalDatabase
+    context: ClientContext
+    closing: AbortController
+  }) {
     this.clientId = options.clientId
     this.#database = options.database
     this.#context = options.context
@@ -197,8 +202,10 @@ export class Client {
 function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSignal): Omit<ClientContext, 'clientId'> {
   const durability = options.durability ?? 'local'
   const isolation = options.isolation ?? 'serializable'
-  if (!['memory', 'local', 'remote'].includes(durability)) throw new ClientError('CLIENT_OPTIONS', `no such durability, got=${durability}`)
-  if (!['serializable', 'snapshot'].includes(isolation)) throw new ClientError('CLIENT_OPTIONS', `no such isolation, got=${isolation}`)
+  if (!['memory', 'local', 'remote'].includes(durability))
+    throw new ClientError('CLIENT_OPTIONS', `no such durability, got=${durability}`)
+  if (!['serializable', 'snapshot'].includes(isolation))
+    throw new ClientError('CLIENT_OPTIONS', `no such isolation, got=${isolation}`)
   return {
     remote: new Remote(options.transport),
     cache: new PageCache(positive('memoryCacheBytesMax', options.memoryCacheBytesMax ?? MEMORY_CACHE_BYTES_DEFAULT)),

@@ -43,12 +43,18 @@ export class Remote {
     this.#pages = createClient(PageService, transport.pages)
   }
 
-  async pull(volumeId: VolumeId, options: CallOptions & { readonly since: Lsn; readonly atLeast?: Lsn | undefined }): Promise<PullAnswer> {
+  async pull(
+    volumeId: VolumeId,
+    options: CallOptions & { readonly since: Lsn; readonly atLeast?: Lsn | undefined },
+  ): Promise<PullAnswer> {
     const request = { volumeId: idToBytes(volumeId), since: BigInt(options.since), atLeast: BigInt(options.atLeast ?? 0) }
     const answer = pullAnswerFromWire(await this.#meta.pull(request, callOptions(options)))
     this.#checkSnapshot(answer.snapshot, volumeId)
     if (answer.snapshot.lsn < options.since) {
-      throw new ClientError('REMOTE_ANSWER', `the meta store answers from the past, lsn=${answer.snapshot.lsn} since=${options.since}`)
+      throw new ClientError(
+        'REMOTE_ANSWER',
+        `the meta store answers from the past, lsn=${answer.snapshot.lsn} since=${options.since}`,
+      )
     }
     return answer
   }
@@ -57,10 +63,16 @@ export class Remote {
     const answer = commitAnswerFromWire(await this.#meta.commit(commitProposalToWire(proposal), callOptions(options)))
     this.#checkSnapshot(answer.snapshot, proposal.volumeId)
     if (answer.type === 'committed' && answer.snapshot.lsn !== proposal.baseLsn + 1) {
-      throw new ClientError('REMOTE_ANSWER', `a commit is not next to its base, lsn=${answer.snapshot.lsn} base=${proposal.baseLsn}`)
+      throw new ClientError(
+        'REMOTE_ANSWER',
+        `a commit is not next to its base, lsn=${answer.snapshot.lsn} base=${proposal.baseLsn}`,
+      )
     }
     if (answer.snapshot.lsn <= proposal.baseLsn) {
-      throw new ClientError('REMOTE_ANSWER', `a conflict without a newer commit, lsn=${answer.snapshot.lsn} base=${proposal.baseLsn}`)
+      throw new ClientError(
+        'REMOTE_ANSWER',
+        `a conflict without a newer commit, lsn=${answer.snapshot.lsn} base=${proposal.baseLsn}`,
+      )
     }
     return answer
   }
@@ -69,7 +81,8 @@ export class Remote {
     const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn) }
     const snapshot = snapshotFromWire(await this.#meta.getSnapshot(request, callOptions(options)))
     this.#checkSnapshot(snapshot, volumeId)
-    if (lsn !== 0 && snapshot.lsn !== lsn) throw new ClientError('REMOTE_ANSWER', `another snapshot than asked for, lsn=${snapshot.lsn}`)
+    if (lsn !== 0 && snapshot.lsn !== lsn)
+      throw new ClientError('REMOTE_ANSWER', `another snapshot than asked for, lsn=${snapshot.lsn}`)
     return snapshot
   }
 
@@ -79,13 +92,22 @@ export class Remote {
     options: CallOptions,
   ): Promise<readonly SignedSegmentRef[]> {
     const { volumeId, pageSize, pages, data } = run
-    const answer = await this.#pages.writePages({ volumeId: idToBytes(volumeId), pageSize, pages: pages.toBytes(), data }, callOptions(options))
+    const answer = await this.#pages.writePages(
+      { volumeId: idToBytes(volumeId), pageSize, pages: pages.toBytes(), data },
+      callOptions(options),
+    )
     return answer.refs
   }
 
   /** Reads pages at a commit, group by group as they arrive. Whether all wanted ones came is for the caller to see. */
   async *readPages(
-    read: { readonly volumeId: VolumeId; readonly lsn: Lsn; readonly pageSize: PageSize; readonly wanted: Splinter; readonly useful: Splinter },
+    read: {
+      readonly volumeId: VolumeId
+      readonly lsn: Lsn
+      readonly pageSize: PageSize
+      readonly wanted: Splinter
+      readonly useful: Splinter
+    },
     options: CallOptions,
   ): AsyncGenerator<ReadPage[], void, undefined> {
     const { volumeId, lsn, pageSize, wanted, useful } = read
@@ -99,7 +121,8 @@ export class Remote {
       const pages = readPagesFromWire(message, pageSize)
       for (const { pageIndex, writtenLsn } of pages) {
         const wasAsked = wanted.has(pageIndex) || useful.has(pageIndex)
-        if (!wasAsked || writtenLsn > lsn) throw new ClientError('REMOTE_ANSWER', `a page that was not asked for, page=${pageIndex} lsn=${writtenLsn}`)
+        if (!wasAsked || writtenLsn > lsn)
+          throw new ClientError('REMOTE_ANSWER', `a page that was not asked for, page=${pageIndex} lsn=${writtenLsn}`)
       }
       yield pages
     }
@@ -137,7 +160,8 @@ export class Remote {
   }
 
   #checkSnapshot(snapshot: Snapshot, volumeId: VolumeId): void {
-    if (snapshot.volumeId !== volumeId) throw new ClientError('REMOTE_ANSWER', `a snapshot of another volume, volume=${snapshot.volumeId}`)
+    if (snapshot.volumeId !== volumeId)
+      throw new ClientError('REMOTE_ANSWER', `a snapshot of another volume, volume=${snapshot.volumeId}`)
   }
 }
 

@@ -1,4 +1,12 @@
-import { type CommitId, type ErrorKind, isTypedError, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import {
+  type CommitId,
+  type ErrorKind,
+  isTypedError,
+  type Lsn,
+  type PageSize,
+  type Snapshot,
+  type VolumeId,
+} from '@graft-ts/volume'
 import { type Divergence, headPageCount, type SentAttempt } from './state/volume-state.ts'
 import type { RemoteFailure, VolumeCore } from './volume-core.ts'
 
@@ -58,7 +66,10 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     attempt: attempt === undefined ? undefined : { ...attemptOf(attempt), baseLsn: state.base.lsn, isRefused: state.isRefused },
     divergence: state.divergence,
     answeredAtMs: core.pulledAtMs,
-    lastError: lastFailure === undefined ? undefined : { ...errorOf(lastFailure.error), operation: lastFailure.operation, atMs: lastFailure.atMs },
+    lastError:
+      lastFailure === undefined
+        ? undefined
+        : { ...errorOf(lastFailure.error), operation: lastFailure.operation, atMs: lastFailure.atMs },
   }
 }
 

@@ -3,7 +3,7 @@ import { type Changes, LSN_NONE, type Lsn, type PageSize, parseLsn, type Snapsho
 import type { Durability } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
-import { type PushResult, Pusher } from './push/push.ts'
+import { Pusher, type PushResult } from './push/push.ts'
 import type { Replayables } from './push/replay.ts'
 import { PageReader } from './read/page-reader.ts'
 import { retried } from './retry.ts'
@@ -120,7 +120,10 @@ export class Volume {
    * were faster each time, `TRANSACTION_TOO_LARGE`, `LOCAL_STORE_…`. With durability `remote` also what {@link push}
    * throws; the transaction then stays pending.
    */
-  async transact<T>(run: (transaction: Transaction) => Promise<T> | T, options: TransactOptions = {}): Promise<TransactionResult<T>> {
+  async transact<T>(
+    run: (transaction: Transaction) => Promise<T> | T,
+    options: TransactOptions = {},
+  ): Promise<TransactionResult<T>> {
     const { client } = this.#core
     const durability = options.durability ?? client.durability
     const isolation = options.isolation ?? client.isolation
@@ -185,8 +188,11 @@ export class Volume {
       if (effects.isReadOnly) return { value, sequence: undefined }
       const commit = await this.#core.commitLocally(running, effects, durability !== 'memory')
       if (commit === undefined) return undefined
-      const runAgain = async (again: View, isolationAgain: Isolation, signalAgain: AbortSignal | undefined): Promise<TransactionEffects> =>
-        (await this.#runOn(again, run, isolationAgain, signalAgain)).effects
+      const runAgain = async (
+        again: View,
+        isolationAgain: Isolation,
+        signalAgain: AbortSignal | undefined,
+      ): Promise<TransactionEffects> => (await this.#runOn(again, run, isolationAgain, signalAgain)).effects
       this.#replayables.set(commit.sequence, { isolation, run: runAgain })
       return { value, sequence: commit.sequence }
     } finally {
@@ -217,12 +223,16 @@ export class Volume {
 
   async #ask(since: Lsn, options: CallOptions & { readonly atLeast?: Lsn }): Promise<PullAnswer> {
     const { client, volumeId } = this.#core
-    return this.#noting('pull', () => retried(client.retry, options.signal, () => client.remote.pull(volumeId, { ...options, since })))
+    return this.#noting('pull', () =>
+      retried(client.retry, options.signal, () => client.remote.pull(volumeId, { ...options, since })),
+    )
   }
 
   async #askSnapshot(lsn: Lsn, options: CallOptions): Promise<Snapshot> {
     const { client, volumeId } = this.#core
-    return this.#noting('read', () => retried(client.retry, options.signal, () => client.remote.snapshotAt(volumeId, lsn, options)))
+    return this.#noting('read', () =>
+      retried(client.retry, options.signal, () => client.remote.snapshotAt(volumeId, lsn, options)),
+    )
   }
 
   async #noting<T>(operation: 'pull' | 'read', call: () => Promise<T>): Promise<T> {

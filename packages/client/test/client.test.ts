@@ -1,7 +1,18 @@
 import { parseLsn, type VolumeId } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { Client } from '../src/index.ts'
-import { CrashableStore, headStamps, openWorld, outcomeOf, PAGE_SIZE, page, pushedVolume, stampOf, stamps, write } from './harness.ts'
+import {
+  CrashableStore,
+  headStamps,
+  openWorld,
+  outcomeOf,
+  PAGE_SIZE,
+  page,
+  pushedVolume,
+  stampOf,
+  stamps,
+  write,
+} from './harness.ts'
 
 describe('a volume', () => {
   test('is written by one client and read by another', async () => {
@@ -265,7 +276,10 @@ describe('reads', () => {
 
   test('fetch what the prefetcher asks for in the same request, and nothing else', async () => {
     const world = openWorld()
-    const volume = await pushedVolume((await world.open()).client, Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i + 1, i + 1])))
+    const volume = await pushedVolume(
+      (await world.open()).client,
+      Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i + 1, i + 1])),
+    )
     const asked: string[] = []
     const { client } = await world.open({
       prefetcher: ({ lastPage, isLocal }) => ({
@@ -379,13 +393,18 @@ describe('the local store', () => {
     const local = new CrashableStore()
     await local.open()
     // StoreInfo with format_version 2.
-    await local.batch([{ type: 'put', key: 'info', value: Uint8Array.of(8, 2) }], { keyEncoding: 'utf8', valueEncoding: 'view', sync: false })
+    await local.batch([{ type: 'put', key: 'info', value: Uint8Array.of(8, 2) }], {
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+      sync: false,
+    })
     expect(await outcomeOf(Client.open({ transport: world.transport, store: local }))).toBe('unsupported LOCAL_STORE_VERSION')
   })
 
   test('options that are not supported throw', async () => {
     const world = openWorld()
-    const open = (options: object) => outcomeOf(Client.open({ transport: world.transport, store: new CrashableStore(), ...options }))
+    const open = (options: object) =>
+      outcomeOf(Client.open({ transport: world.transport, store: new CrashableStore(), ...options }))
     expect(await open({ durability: 'eventually' })).toBe('unsupported CLIENT_OPTIONS')
     expect(await open({ isolation: 'none' })).toBe('unsupported CLIENT_OPTIONS')
     expect(await open({ memoryCacheBytesMax: 0 })).toBe('unsupported CLIENT_OPTIONS')

@@ -6,7 +6,15 @@ import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { type IdSource, isTypedError, parsePageSize, type VolumeId } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
-import { Client, type ClientOptions, type LocalOperation, type LocalStore, type Timers, type Volume, type VolumeSnapshot } from '../src/index.ts'
+import {
+  Client,
+  type ClientOptions,
+  type LocalOperation,
+  type LocalStore,
+  type Timers,
+  type Volume,
+  type VolumeSnapshot,
+} from '../src/index.ts'
 
 export const PAGE_SIZE = parsePageSize(512)
 
@@ -50,6 +58,8 @@ export interface World {
   fault: (method: string) => Fault | undefined
   /** What happens right before a call is carried out. */
   before: (method: string) => Promise<void>
+  /** What happens before its answer arrives. */
+  after: (method: string) => Promise<void>
   open(options?: Partial<ClientOptions>): Promise<TestClient>
 }
 
@@ -79,20 +89,24 @@ export function openWorld(): World {
     calls: [],
     fault: () => undefined,
     before: async () => undefined,
+    after: async () => undefined,
     transport: { meta: disturbed(inner.meta as never), pages: disturbed(inner.pages as never) },
     open: (options) => openClient(world, new CrashableStore(), options),
   }
   function disturbed(transport: AnyTransport): GraftTransport['meta'] {
-    const call = (kind: 'unary' | 'stream') => async (...args: unknown[]) => {
-      const method = (args[0] as { name: string }).name
-      world.calls.push(method)
-      await world.before(method)
-      const fault = world.fault(method)
-      if (fault === 'lost-request') throw lost()
-      const answer = await transport[kind](...args)
-      if (fault === 'lost-reply') throw lost()
-      return answer
-    }
+    const call =
+      (kind: 'unary' | 'stream') =>
+      async (...args: unknown[]) => {
+        const method = (args[0] as { name: string }).name
+        world.calls.push(method)
+        await world.before(method)
+        const fault = world.fault(method)
+        if (fault === 'lost-request') throw lost()
+        const answer = await transport[kind](...args)
+        await world.after(method)
+        if (fault === 'lost-reply') throw lost()
+        return answer
+      }
     return { unary: call('unary'), stream: call('stream') } as never
   }
   return world
@@ -124,6 +138,8 @@ export class CrashableStore implements LocalStore {
   batchesLeft = Number.POSITIVE_INFINITY
   batches = 0
   isDead = false
+  /** What happens right before a call is carried out. */
+  before: (call: string) => Promise<void> = async () => undefined
 
   constructor(level: MemoryLevel<string, Uint8Array> = new MemoryLevel({ keyEncoding: 'utf8', valueEncoding: 'view' })) {
     this.#level = level
@@ -146,8 +162,8 @@ export class CrashableStore implements LocalStore {
   open = (): Promise<void> => this.#level.open()
   // The content lives on for the next process.
   close = async (): Promise<void> => void (this.isDead = true)
-  get: LocalStore['get'] = async (key, options) => this.#alive().get(key, options)
-  getMany: LocalStore['getMany'] = async (keys, options) => this.#alive().getMany(keys, options)
+  get: LocalStore['get'] = async (key, options) => (await this.#turn('get')).get(key, options)
+  getMany: LocalStore['getMany'] = async (keys, options) => (await this.#turn('getMany')).getMany(keys, options)
   keys: LocalStore['keys'] = (options) => this.#alive().keys(options)
   iterator: LocalStore['iterator'] = (options) => this.#alive().iterator(options)
   clear: LocalStore['clear'] = async (options) => this.#alive().clear(options)
@@ -156,7 +172,12 @@ export class CrashableStore implements LocalStore {
     if (this.batchesLeft <= 0) this.isDead = true
     this.batchesLeft--
     this.batches++
-    await this.#alive().batch(operations, options)
+    await (await this.#turn('batch')).batch(operations, options)
+  }
+
+  async #turn(call: string): Promise<MemoryLevel<string, Uint8Array>> {
+    await this.before(call)
+    return this.#alive()
   }
 
   #alive(): MemoryLevel<string, Uint8Array> {

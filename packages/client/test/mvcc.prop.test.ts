@@ -20,7 +20,11 @@ type Change =
 
 type Step =
   | { readonly type: 'transact'; readonly client: number; readonly changes: readonly Change[] }
-  | { readonly type: 'push' | 'pull' | 'snapshot' | 'close' | 'restart' | 'read'; readonly client: number; readonly fault: number }
+  | {
+      readonly type: 'push' | 'pull' | 'snapshot' | 'close' | 'restart' | 'read'
+      readonly client: number
+      readonly fault: number
+    }
 
 const pageIndex = fc.integer({ min: 1, max: PAGES })
 const stamp = fc.integer({ min: 1, max: 1000 })
@@ -32,11 +36,26 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 )
 const client = fc.integer({ min: 0, max: CLIENTS - 1 })
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('transact' as const), client, changes: fc.array(change, { minLength: 1, maxLength: 3 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('transact' as const),
+      client,
+      changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
-      type: fc.constantFrom('push' as const, 'push' as const, 'pull' as const, 'snapshot' as const, 'close' as const, 'restart' as const, 'read' as const),
+      type: fc.constantFrom(
+        'push' as const,
+        'push' as const,
+        'pull' as const,
+        'snapshot' as const,
+        'close' as const,
+        'restart' as const,
+        'read' as const,
+      ),
       client,
       fault: fc.integer({ min: 0, max: 3 }),
     }),
@@ -103,7 +122,12 @@ class Run {
     }
     const first = this.actors[0] as Actor
     first.volume = await first.test.client.createVolume({ pageSize: PAGE_SIZE })
-    await first.volume.transact((tx) => apply(tx, [1, 2, 3].map((n) => ({ type: 'write' as const, pageIndex: n, stamp: n }))))
+    await first.volume.transact((tx) =>
+      apply(
+        tx,
+        [1, 2, 3].map((n) => ({ type: 'write' as const, pageIndex: n, stamp: n })),
+      ),
+    )
     await first.volume.push()
     for (const actor of this.actors.slice(1)) actor.volume = await actor.test.client.openVolume(first.volume.volumeId)
   }
@@ -196,7 +220,7 @@ async function expectState(snapshot: VolumeSnapshot, state: State): Promise<void
 
 test('I3, I4, I6, I12: clients that work at the same time see the states of one history, and their own commits on top', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       const run = new Run()
       await run.start()
       for (const each of steps) await run.step(each)

@@ -1,7 +1,18 @@
 import type { Lsn } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import type { Volume } from '../src/index.ts'
-import { type CrashableStore, headStamps, openWorld, outcomeOf, PAGE_SIZE, page, pushedVolume, stampOf, type World, write } from './harness.ts'
+import {
+  type CrashableStore,
+  headStamps,
+  openWorld,
+  outcomeOf,
+  PAGE_SIZE,
+  page,
+  pushedVolume,
+  stampOf,
+  type World,
+  write,
+} from './harness.ts'
 
 /** Two clients that stand on the same commit of a volume with pages 1 to 4. */
 async function two(world: World) {
@@ -143,7 +154,11 @@ describe('I12: what cannot be merged is kept', () => {
     await ours.client.close()
     const again = await (await ours.reopen()).client.openVolume(mine.volumeId)
     expect(await outcomeOf(again.push())).toBe('conflict PUSH_DIVERGED')
-    expect(again.status()).toMatchObject({ sync: 'diverged', pendingCommits: 1, divergence: { reason: 'overlap', snapshot: { lsn: 2 } } })
+    expect(again.status()).toMatchObject({
+      sync: 'diverged',
+      pendingCommits: 1,
+      divergence: { reason: 'overlap', snapshot: { lsn: 2 } },
+    })
     expect([...(again.status().divergence?.changes.pages ?? [])]).toEqual([1])
     expect(await headStamps(again)).toEqual([100, 2, 300, 4])
     expect(await outcomeOf(again.push())).toBe('conflict PUSH_DIVERGED')
@@ -197,7 +212,11 @@ describe('I6: retries are harmless', () => {
     await write(mine, { 1: 11 })
     world.fault = (method) => (method === 'Commit' ? 'lost-reply' : undefined)
     expect(await outcomeOf(mine.push())).toBe('unknown OUTCOME_UNKNOWN')
-    expect(mine.status()).toMatchObject({ pendingCommits: 1, attempt: { baseLsn: 1, isRefused: false }, lastError: { operation: 'push' } })
+    expect(mine.status()).toMatchObject({
+      pendingCommits: 1,
+      attempt: { baseLsn: 1, isRefused: false },
+      lastError: { operation: 'push' },
+    })
     world.fault = () => undefined
     await other.pull()
     await write(other, { 1: 111, 2: 222 })
@@ -253,7 +272,9 @@ describe('I6: retries are harmless', () => {
     const again = await (await ours.reopen()).client.openVolume(mine.volumeId)
     expect(await again.push()).toMatchObject({ type: 'pushed', transactions: 2, conflicts: 0, snapshot: { lsn: 3 } })
     expect(await headStamps(again)).toEqual([11, 22, 3, 4])
-    expect(await headStamps(await again.snapshotAt(2 as Lsn).then((s) => ({ snapshot: () => s }) as never))).toEqual([11, 2, 3, 4])
+    expect(await headStamps(await again.snapshotAt(2 as Lsn).then((s) => ({ snapshot: () => s }) as never))).toEqual([
+      11, 2, 3, 4,
+    ])
   })
 
   test('refs that have expired are made again, with the same attempt', async () => {
@@ -270,7 +291,12 @@ describe('I6: retries are harmless', () => {
     }
     world.calls.length = 0
     expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 2 } })
-    expect(world.calls.filter((name) => name === 'WritePages' || name === 'Commit')).toEqual(['WritePages', 'Commit', 'WritePages', 'Commit'])
+    expect(world.calls.filter((name) => name === 'WritePages' || name === 'Commit')).toEqual([
+      'WritePages',
+      'Commit',
+      'WritePages',
+      'Commit',
+    ])
   })
 
   test.each(['lost-request', 'lost-reply'] as const)('an upload whose %s is repeated', async (fault) => {
@@ -300,7 +326,11 @@ describe('I6: retries are harmless', () => {
       await again.push()
       await other.pull()
       const expected = Array.from({ length: 100 }, (_, i) => i + 1001)
-      expect({ batches, lsn: other.status().base.lsn, pages: await headStamps(other) }).toEqual({ batches, lsn: 2, pages: expected })
+      expect({ batches, lsn: other.status().base.lsn, pages: await headStamps(other) }).toEqual({
+        batches,
+        lsn: 2,
+        pages: expected,
+      })
       expect(await headStamps(again)).toEqual(expected)
       if (outcome === 'ok') {
         expect(batches).toBeGreaterThan(2)

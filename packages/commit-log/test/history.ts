@@ -83,7 +83,7 @@ export function histories(commitsMax: number): fc.Arbitrary<Step[]> {
     grow: fc.nat(12),
     pages: fc.uniqueArray(fc.integer({ min: 1, max: 24 }), { maxLength: 5 }),
   })
-  return fc.array(raw, { minLength: 1, maxLength: commitsMax }).map((moves) => {
+  return fc.array(raw, { minLength: 1, maxLength: commitsMax, size: 'max' }).map((moves) => {
     const steps: Step[] = []
     let pageCount = 0
     for (const { cut, grow, pages } of moves) {

@@ -119,7 +119,12 @@ export function decodePushInfo(bytes: Uint8Array | undefined): PushState {
   }))
 }
 
-function decoded<S extends DescMessage, T>(what: string, schema: S, bytes: Uint8Array, convert: (message: MessageShape<S>) => T): T {
+function decoded<S extends DescMessage, T>(
+  what: string,
+  schema: S,
+  bytes: Uint8Array,
+  convert: (message: MessageShape<S>) => T,
+): T {
   try {
     return convert(fromBinary(schema, bytes))
   } catch (cause) {

@@ -6,7 +6,14 @@ import { VolumeKeys } from './keys.ts'
 import type { LocalDatabase, LocalOperation } from './local-store.ts'
 import { decodePage, decodePageEntry, encodePage, encodePageEntry, type PageEntry } from './page-entry.ts'
 import { Pins, type View } from './pins.ts'
-import { decodeLocalCommit, decodePushInfo, decodeVolumeInfo, encodeLocalCommit, encodePushInfo, encodeVolumeInfo } from './records.ts'
+import {
+  decodeLocalCommit,
+  decodePushInfo,
+  decodeVolumeInfo,
+  encodeLocalCommit,
+  encodePushInfo,
+  encodeVolumeInfo,
+} from './records.ts'
 
 // Up to here changed pages are looked up one by one; beyond, the pages that are present are walked instead.
 const LOOKUP_PAGES_MAX = 20_000
@@ -51,7 +58,13 @@ export class VolumeStore {
     if (info === undefined) return undefined
     const pending: LocalCommit[] = []
     for await (const [, bytes] of this.#database.entries(keys.commits)) pending.push(decodeLocalCommit(bytes))
-    const state = { ...decodeVolumeInfo(this.#volumeId, info), ...decodePushInfo(push), pending, remote: undefined, divergence: undefined }
+    const state = {
+      ...decodeVolumeInfo(this.#volumeId, info),
+      ...decodePushInfo(push),
+      pending,
+      remote: undefined,
+      divergence: undefined,
+    }
     if (dirty !== undefined) await this.#sweep(pending)
     return state
   }
@@ -119,9 +132,13 @@ export class VolumeStore {
       const from = bytes === undefined ? lsn : writtenLsn
       const content: PageEntry['content'] = bytes === undefined ? { type: 'zero' } : { type: 'bytes', bytes }
       if (lsn === base.lsn) {
-        operations.push({ type: 'put', key: this.keys.openEntry(pageIndex), value: encodePageEntry({ from, to: undefined, content }) })
+        operations.push({
+          type: 'put',
+          key: this.keys.openEntry(pageIndex),
+          value: encodePageEntry({ from, to: undefined, content }),
+        })
       } else {
-        operations.push(...this.#keepEnded(pageIndex, { from, to: lsn, content }, []))
+        operations.push(...this.#keepEnded(pageIndex, { from, to: lsn, content }))
       }
     }
     await this.#database.write(operations, { sync: false })
@@ -176,18 +193,29 @@ export class VolumeStore {
 
   #endEntry(pageIndex: number, entry: PageEntry, base: Snapshot): LocalOperation[] {
     const { content } = entry
-    const localKeys = content.type === 'local' ? [this.keys.localPage(content.sequence, pageIndex)] : []
-    const kept = this.#keepEnded(pageIndex, { ...entry, to: base.lsn }, localKeys)
-    return kept.length > 0 ? kept : localKeys.map(remove)
+    const ended = { ...entry, to: base.lsn }
+    const operations = this.#keepEnded(pageIndex, ended)
+    if (content.type !== 'local') return operations
+    // Views that have the local commit itself among their pending ones read the page too.
+    const isNeededBy = (view: View): boolean => holdsFor(ended, view) || hasPending(view, content.sequence)
+    return [...operations, ...this.#drop([this.keys.localPage(content.sequence, pageIndex)], isNeededBy)]
   }
 
   /** What it takes to keep an entry that has ended for the views that may read it; nothing if there are none. */
-  #keepEnded(pageIndex: number, entry: PageEntry & { readonly to: Lsn }, localKeys: readonly string[]): LocalOperation[] {
-    const isNeededBy = ({ base }: View): boolean => entry.from <= base.lsn && base.lsn <= entry.to
+  #keepEnded(pageIndex: number, entry: PageEntry & { readonly to: Lsn }): LocalOperation[] {
+    const isNeededBy = (view: View): boolean => holdsFor(entry, view)
     if (!this.pins.isNeeded(isNeededBy)) return []
     const key = this.keys.endedEntry(pageIndex, entry.from)
-    this.pins.retire([key, ...localKeys], isNeededBy)
+    this.pins.retire([key], isNeededBy)
     return [...this.#markDirty(), { type: 'put', key, value: encodePageEntry(entry) }]
+  }
+
+  /** What it takes to drop keys: at once, or when the last view that may read them is closed. */
+  #drop(keys: readonly string[], isNeededBy: (view: View) => boolean): LocalOperation[] {
+    if (keys.length === 0) return []
+    if (!this.pins.isNeeded(isNeededBy)) return keys.map(remove)
+    this.pins.retire(keys, isNeededBy)
+    return this.#markDirty()
   }
 
   async #touchedKeys(changes: Changes): Promise<string[]> {
@@ -207,14 +235,9 @@ export class VolumeStore {
     return touched
   }
 
-  /** What it takes to drop pages of a local commit: at once, or when the last view with that commit is closed. */
   #dropLocalPages(sequence: number, pages: Splinter): LocalOperation[] {
-    if (pages.size === 0) return []
     const keys = Array.from(pages, (pageIndex) => this.keys.localPage(sequence, pageIndex))
-    const isNeededBy = ({ pending }: View): boolean => pending.some((commit) => commit.sequence === sequence)
-    if (!this.pins.isNeeded(isNeededBy)) return keys.map(remove)
-    this.pins.retire(keys, isNeededBy)
-    return this.#markDirty()
+    return this.#drop(keys, (view) => hasPending(view, sequence))
   }
 
   /** The records that differ between two states. */
@@ -282,6 +305,15 @@ export class VolumeStore {
     await settle()
     await this.#database.write([...garbage, remove(this.keys.dirty)], { sync: false })
   }
+}
+
+/** Whether a view may read an entry that has ended. */
+function holdsFor(entry: PageEntry & { readonly to: Lsn }, view: View): boolean {
+  return entry.from <= view.base.lsn && view.base.lsn <= entry.to
+}
+
+function hasPending(view: View, sequence: number): boolean {
+  return view.pending.some((commit) => commit.sequence === sequence)
 }
 
 function remove(key: string): LocalOperation {

@@ -58,7 +58,8 @@ export class Pusher {
     while (!this.#isDone(progress.target)) {
       if (core.state.divergence !== undefined) throw divergedError(core.state.divergence)
       // Sends nothing that is known to lose, unless an earlier attempt is undecided: only the log decides that one (I6).
-      if (core.state.remote !== undefined && core.state.sent.length === 0) await this.#goOnFrom(core.state.remote, progress, signal)
+      if (core.state.remote !== undefined && core.state.sent.length === 0)
+        await this.#goOnFrom(core.state.remote, progress, signal)
       else await this.#attempt(progress, signal)
     }
     const { base } = core.state
@@ -81,7 +82,9 @@ export class Pusher {
     const landed = core.state.sent.find(({ commitId }) => commitId === answer.commitIdAfterBase)
     if (landed !== undefined) {
       const lsn = nextLsn(core.state.base.lsn)
-      const snapshot = await retried(core.client.retry, signal, () => core.client.remote.snapshotAt(core.volumeId, lsn, { signal }))
+      const snapshot = await retried(core.client.retry, signal, () =>
+        core.client.remote.snapshotAt(core.volumeId, lsn, { signal }),
+      )
       return this.#acknowledge(landed, snapshot, progress)
     }
     if (answer.commitIdAfterBase === undefined) {
@@ -119,7 +122,11 @@ export class Pusher {
     }
   }
 
-  async #proposal(attempt: SentAttempt, commits: readonly LocalCommit[], signal: AbortSignal | undefined): Promise<CommitProposal> {
+  async #proposal(
+    attempt: SentAttempt,
+    commits: readonly LocalCommit[],
+    signal: AbortSignal | undefined,
+  ): Promise<CommitProposal> {
     const core = this.#core
     const { client, volumeId, pageSize } = core
     const { base } = core.state
@@ -128,7 +135,18 @@ export class Pusher {
     const isInline = own.size * pageSize <= inlineBytesMax
     const inline = isInline && own.size > 0 ? { pages: own, data: await readPages(core, commits, own) } : undefined
     const refs = isInline ? [] : await uploadPages(core, commits, own, signal)
-    return { volumeId, baseLsn: base.lsn, commitId: attempt.commitId, clientId: client.clientId, pageSize, pageCount, floor, own, refs, inline }
+    return {
+      volumeId,
+      baseLsn: base.lsn,
+      commitId: attempt.commitId,
+      clientId: client.clientId,
+      pageSize,
+      pageCount,
+      floor,
+      own,
+      refs,
+      inline,
+    }
   }
 
   async #remember(attempt: SentAttempt): Promise<void> {
@@ -186,4 +204,3 @@ function divergedError(divergence: Divergence): ClientError {
   const { reason, snapshot, cause } = divergence
   return new ClientError('PUSH_DIVERGED', `pending commits contradict lsn ${snapshot.lsn}, reason=${reason}`, { cause })
 }
-

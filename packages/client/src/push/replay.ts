@@ -1,13 +1,13 @@
 import type { PullAnswer } from '@graft-ts/protocol'
 import { isTypedError } from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
+import type { View } from '../local/pins.ts'
 import { isTransient } from '../retry.ts'
 import type { Isolation, LocalCommit } from '../state/local-commit.ts'
 import { pageCountAfter } from '../state/local-commit.ts'
 import type { Divergence } from '../state/volume-state.ts'
 import type { TransactionEffects } from '../transaction.ts'
 import { type VolumeCore, viewOf } from '../volume-core.ts'
-import type { View } from '../local/pins.ts'
 
 /** A transaction function that is still in memory, so that it can run again. */
 export interface Replayable {
@@ -51,7 +51,8 @@ export async function replay(
     }
     const pending = [...kept, ...replayed.flatMap(({ commit }) => commit ?? [])]
     if (await core.replacePending(expected, pending, answer)) break
-    if (core.state.pending.length < expected.length) throw new ClientError('TRANSACTION_CONFLICT', 'the pending commits were reset meanwhile')
+    if (core.state.pending.length < expected.length)
+      throw new ClientError('TRANSACTION_CONFLICT', 'the pending commits were reset meanwhile')
   }
   for (const { was, commit } of replayed) {
     const replayable = replayables.get(was)

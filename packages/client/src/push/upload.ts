@@ -11,7 +11,11 @@ const REQUESTS_IN_FLIGHT = 4
 const REQUEST_OVERHEAD_BYTES = 64 * 1024
 
 /** Pages of local commits in ascending order, concatenated: the newest version of each. Fresh bytes. */
-export async function readPages(core: VolumeCore, commits: readonly LocalCommit[], pages: Splinter): Promise<Uint8Array<ArrayBuffer>> {
+export async function readPages(
+  core: VolumeCore,
+  commits: readonly LocalCommit[],
+  pages: Splinter,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { pageSize, volumeId, store, client } = core
   const data = new Uint8Array(pages.size * pageSize)
   for (const { sequence, pages: versions } of newestVersions(commits)) {
@@ -21,7 +25,8 @@ export async function readPages(core: VolumeCore, commits: readonly LocalCommit[
     let nextStored = 0
     for (const [i, { pageIndex }] of places.entries()) {
       const bytes = cached[i] ?? stored[nextStored++]
-      if (bytes === undefined) throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
+      if (bytes === undefined)
+        throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
       data.set(bytes, (pages.rank(pageIndex) - 1) * pageSize)
     }
   }
@@ -29,7 +34,11 @@ export async function readPages(core: VolumeCore, commits: readonly LocalCommit[
 }
 
 /** Which uploads can serve the pages of an attempt, oldest first, and which pages none of them has. */
-export function coverage(uploads: readonly Upload[], commits: readonly LocalCommit[], own: Splinter): { refs: SignedSegmentRef[]; missing: Splinter } {
+export function coverage(
+  uploads: readonly Upload[],
+  commits: readonly LocalCommit[],
+  own: Splinter,
+): { refs: SignedSegmentRef[]; missing: Splinter } {
   const missing = own.clone()
   const refs: SignedSegmentRef[] = []
   for (const upload of uploads) {
@@ -71,13 +80,22 @@ async function chunksOf(core: VolumeCore, pages: Splinter): Promise<Splinter[]> 
   const byBytes = Math.floor((requestBytesMax - REQUEST_OVERHEAD_BYTES) / core.pageSize)
   const chunkPages = Math.max(1, Math.min(writePagesMax, byBytes))
   const all = pages.toUint32Array()
-  return Array.from({ length: Math.ceil(all.length / chunkPages) }, (_, i) => Splinter.from(all.subarray(i * chunkPages, (i + 1) * chunkPages)))
+  return Array.from({ length: Math.ceil(all.length / chunkPages) }, (_, i) =>
+    Splinter.from(all.subarray(i * chunkPages, (i + 1) * chunkPages)),
+  )
 }
 
-async function uploadChunk(core: VolumeCore, commits: readonly LocalCommit[], pages: Splinter, signal: AbortSignal | undefined): Promise<void> {
+async function uploadChunk(
+  core: VolumeCore,
+  commits: readonly LocalCommit[],
+  pages: Splinter,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { volumeId, pageSize, client } = core
   const data = await readPages(core, commits, pages)
-  const refs = await retried(client.retry, signal, () => client.remote.writePages({ volumeId, pageSize, pages, data }, { signal }))
+  const refs = await retried(client.retry, signal, () =>
+    client.remote.writePages({ volumeId, pageSize, pages, data }, { signal }),
+  )
   const upload: Upload = { pages, lastSequence: (commits.at(-1) as LocalCommit).sequence, refs }
   await core.savePush((state) => ({ ...state, uploads: [...state.uploads, upload] }), false)
 }

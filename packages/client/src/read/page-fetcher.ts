@@ -83,7 +83,8 @@ export class PageFetcher {
     try {
       await retried(retry, closing, async () => {
         await this.#requestOnce(lsn, wanted, useful)
-        if (wanted.size > 0) throw new ClientError('READ_INCOMPLETE', `the page store left out a page, page=${wanted.first()} lsn=${lsn}`)
+        if (wanted.size > 0)
+          throw new ClientError('READ_INCOMPLETE', `the page store left out a page, page=${wanted.first()} lsn=${lsn}`)
       })
     } catch (error) {
       for (const pageIndex of wanted) this.#settle(lsn, pageIndex, (flight) => flight.fail(error))

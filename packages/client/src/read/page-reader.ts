@@ -41,12 +41,14 @@ export class PageReader {
     for (const pageIndex of wanted) this.#place(view, pageIndex, { pages, local, remote })
     for (const [i, bytes] of (await this.#context.store.localPages(local)).entries()) {
       const { pageIndex, sequence } = local[i] as LocalPlace
-      if (bytes === undefined) throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
+      if (bytes === undefined)
+        throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
       this.#context.cache.keepLocal(this.#context.volumeId, sequence, pageIndex, bytes)
       pages.set(pageIndex, bytes)
     }
     const missing: number[] = []
-    for (let i = 0; i < remote.length; i += LOOKUP_CHUNK) await this.#findStored(view, remote.slice(i, i + LOOKUP_CHUNK), { pages, missing })
+    for (let i = 0; i < remote.length; i += LOOKUP_CHUNK)
+      await this.#findStored(view, remote.slice(i, i + LOOKUP_CHUNK), { pages, missing })
     return { pages, missing }
   }
 
@@ -125,7 +127,8 @@ export class PageReader {
       if (page === 'gone') into.missing.push(pageIndex)
       else {
         into.pages.set(pageIndex, page)
-        if (epochBefore === epoch()) this.#context.cache.keep(this.#context.volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
+        if (epochBefore === epoch())
+          this.#context.cache.keep(this.#context.volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
       }
     }
   }

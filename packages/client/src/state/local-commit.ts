@@ -1,5 +1,5 @@
-import { type Changes, lowerFloor, PAGE_INDEX_MAX, type Snapshot } from '@graft-ts/volume'
 import { Splinter } from '@graft-ts/splinter'
+import { type Changes, lowerFloor, PAGE_INDEX_MAX, type Snapshot } from '@graft-ts/volume'
 
 /** What a transaction is checked against when others changed the volume meanwhile. */
 export type Isolation =
@@ -53,7 +53,10 @@ export function overlaps(footprint: Footprint, changes: Changes, pageCountChange
 }
 
 /** The page count after a local commit, on top of a state with the given page count. */
-export function pageCountAfter(commit: Pick<LocalCommit, 'own' | 'pageCount' | 'usesPageCount'>, pageCountBefore: number): number {
+export function pageCountAfter(
+  commit: Pick<LocalCommit, 'own' | 'pageCount' | 'usesPageCount'>,
+  pageCountBefore: number,
+): number {
   return commit.usesPageCount ? commit.pageCount : Math.max(pageCountBefore, commit.own.last() ?? 0)
 }
 

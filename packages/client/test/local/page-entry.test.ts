@@ -7,7 +7,7 @@ const page = Uint8Array.from({ length: 512 }, (_, i) => i * 7)
 const entries: PageEntry[] = [
   { from: 1 as Lsn, to: undefined, content: { type: 'zero' } },
   { from: 3 as Lsn, to: 9 as Lsn, content: { type: 'zero' } },
-  { from: 2 ** 53 - 2 as Lsn, to: 2 ** 53 - 1 as Lsn, content: { type: 'bytes', bytes: page } },
+  { from: (2 ** 53 - 2) as Lsn, to: (2 ** 53 - 1) as Lsn, content: { type: 'bytes', bytes: page } },
   { from: 4 as Lsn, to: undefined, content: { type: 'local', sequence: 2 ** 40 } },
 ]
 

@@ -55,7 +55,15 @@ function commitOf(steps: readonly Action[], sequence: number, model: Model): Loc
       model.pageCount = step.pageCount
     }
   }
-  return { sequence, own, reads: new Splinter(), floor, pageCount: model.pageCount, usesPageCount: true, isolation: 'serializable' }
+  return {
+    sequence,
+    own,
+    reads: new Splinter(),
+    floor,
+    pageCount: model.pageCount,
+    usesPageCount: true,
+    isolation: 'serializable',
+  }
 }
 
 describe('I5: local commits on top of a base', () => {
@@ -65,7 +73,8 @@ describe('I5: local commits on top of a base', () => {
         const { model, commits } = run(history, basePages)
         for (let page = 1; page <= PAGES; page++) {
           const found = findLocalPage(commits, page)
-          const writer = found.type === 'written' ? found.sequence : found.type === 'untouched' && page <= basePages ? 0 : undefined
+          const writer =
+            found.type === 'written' ? found.sequence : found.type === 'untouched' && page <= basePages ? 0 : undefined
           expect({ page, writer }).toEqual({ page, writer: model.pages.get(page) })
         }
         expect(pageCountAfterAll({ pageCount: basePages }, commits)).toBe(model.pageCount)
@@ -99,7 +108,9 @@ describe('I5: local commits on top of a base', () => {
     fc.assert(
       fc.property(histories, (history) => {
         const { model, commits } = run(history, PAGES)
-        const versions = newestVersions(commits).flatMap(({ sequence, pages }) => Array.from(pages, (page) => [page, sequence] as const))
+        const versions = newestVersions(commits).flatMap(({ sequence, pages }) =>
+          Array.from(pages, (page) => [page, sequence] as const),
+        )
         const expected = [...model.pages].filter(([, sequence]) => sequence > 0)
         expect(versions.sort(([a], [b]) => a - b)).toEqual(expected.sort(([a], [b]) => a - b))
       }),
