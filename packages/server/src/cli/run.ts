@@ -25,24 +25,26 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     return EXIT_OK
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === EXIT_OK) return EXIT_OK
-    const report = reportError(shownError(error, io), notes, io.env['GRAFT_TS_DEBUG'] === '1')
+    const report = reportError(shownError(error, args, io), notes, io.env['GRAFT_TS_DEBUG'] === '1')
     io.stderr.write(args.includes('--json') ? report.json : report.text)
     return report.exitCode
   }
 }
 
 /** The error as the user should see it. */
-function shownError(error: unknown, io: CliIo): unknown {
-  if (error instanceof CommanderError) return usageError(error)
+function shownError(error: unknown, args: readonly string[], io: CliIo): unknown {
+  if (error instanceof CommanderError) return usageError(error, args)
   // Whatever broke off because of it, Ctrl-C is the reason.
   if (io.signal.aborted) return new CliError('INTERRUPTED', 'interrupted', { cause: error })
   return error
 }
 
-function usageError(error: CommanderError): CliError {
+function usageError(error: CommanderError, args: readonly string[]): CliError {
   // Without a command the parser has shown the help already.
   const message = error.code === 'commander.help' ? 'a command is needed' : error.message.replace(/^error: /, '')
-  return new CliError('USAGE', `${message}; see graft-ts --help`, { cause: error })
+  const isCommand = error.code !== 'commander.unknownCommand' && /^[a-z]+$/.test(args[0] ?? '')
+  const help = isCommand ? `graft-ts ${args[0]} --help` : 'graft-ts --help'
+  return new CliError('USAGE', `${message}; see ${help}`, { cause: error })
 }
 
 function version(): string {

@@ -4,6 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Listener } from '../../src/http/listener.ts'
 import { deferred, ManualTimers } from './controlled.ts'
 
+// Before any listener was opened.
+const ownGlobals = [globalThis.Request, globalThis.Response]
 const listeners: Listener[] = []
 
 afterEach(async () => {
@@ -91,6 +93,24 @@ describe('a graceful stop', () => {
     expect(kept.received()).toContain('200 OK')
   })
 
+  test('a connection that was busy at that moment is closed with its answer', async () => {
+    const started = deferred()
+    const answer = deferred<Response>()
+    const { listener } = await open(() => {
+      started.resolve()
+      return answer.promise
+    }, new ManualTimers())
+    const busy = await rawConnection(listener.port)
+    busy.socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await started.promise
+    const closed = listener.close(60_000)
+    answer.resolve(new Response('finished'))
+    // No timer fires here: it must not need one.
+    expect(await closed).toBe(0)
+    await busy.ended
+    expect(busy.received()).toContain('finished')
+  })
+
   test('a connection that never sent anything holds it up for a moment only', async () => {
     const timers = new ManualTimers()
     const { listener } = await open(async () => new Response('x'), timers)
@@ -127,9 +147,9 @@ describe('requests', () => {
   })
 
   test('the process keeps its own Request and Response', async () => {
-    const before = [globalThis.Request, globalThis.Response]
     await open(async () => new Response('x'))
-    expect([globalThis.Request, globalThis.Response]).toEqual(before)
+    expect(globalThis.Request).toBe(ownGlobals[0])
+    expect(globalThis.Response).toBe(ownGlobals[1])
   })
 })
 

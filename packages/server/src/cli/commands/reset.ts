@@ -5,6 +5,7 @@ import type { CliContext } from '../io.ts'
 import { factsText, printResult } from '../output.ts'
 import type { LocalOptions, RemoteOptions } from '../remote.ts'
 import { withClient } from '../session.ts'
+import { pullIfKnown } from './pull-if-known.ts'
 
 /** Adds `graft-ts reset`. */
 export function addReset(program: Command, makeContext: MakeContext): void {
@@ -25,6 +26,8 @@ async function reset(context: CliContext, volumeText: string, options: RemoteOpt
   const result = await withClient(context, options, {}, async (client) => {
     const volume = await client.openVolume(volumeId, { signal })
     const droppedCommits = volume.status().pendingCommits
+    // A reset goes to the newest commit that is known, so that has to be asked for first.
+    await pullIfKnown(volume, signal)
     await volume.reset()
     return { volumeId, droppedCommits, lsn: volume.status().base.lsn }
   })
