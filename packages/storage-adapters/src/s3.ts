@@ -50,7 +50,7 @@ export interface S3StoreOptions {
   /**
    * The client of the caller, who chooses endpoint, region, credentials, time-outs and retries of reads and
    * unconditional writes, and destroys it in the end. Its `requestChecksumCalculation` has to be `'WHEN_REQUIRED'` for
-   * servers that reject the SDK's CRC-32 (Cloudflare R2, Backblaze B2, Ceph before 19); the default is right for AWS.
+   * servers that reject the SDK's CRC-32 (Cloudflare R2, Backblaze B2, older Ceph); the default is right for AWS.
    */
   readonly client: S3Client
   readonly bucket: string

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../object-store.ts'
 import { type CheckGroup, equal, equalBytes, equalLists, fails, inParallel, utf8 } from './trial.ts'
 
 /** A valid key of exactly this many bytes, made of the longest segments. */
-export function longKey(bytes: number, letter = 'k'): string {
+function longKey(bytes: number, letter = 'k'): string {
   const segments: string[] = []
   let left = bytes
   while (left > 0) {

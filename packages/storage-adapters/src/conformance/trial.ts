@@ -28,7 +28,7 @@ export interface CheckGroup {
 }
 
 /** A promise of the contract that the store did not keep. */
-export class ConformanceFailure extends Error {
+class ConformanceFailure extends Error {
   override readonly name = 'ConformanceFailure'
 }
 

@@ -35,7 +35,7 @@ function ask<T>(run: (done: (error: Error | null, value: T) => void) => void): P
 /** The calls of node:fs. */
 export const nodeFiles: Files = {
   open: (path, flags) => ask((done) => fs.open(path, flags, done)),
-  close: (fd) => call((done) => fs.close(fd, done as (error?: Error | null) => void)),
+  close: (fd) => call((done) => fs.close(fd, done)),
   read: (fd, target, length, position) => ask((done) => fs.read(fd, target, 0, length, position, done)),
   writev: (fd, parts, position) => ask((done) => fs.writev(fd, parts, position, done)),
   fdatasync: (fd) => call((done) => fs.fdatasync(fd, done)),

@@ -49,6 +49,9 @@ export interface FsStoreOptions {
   readonly objectBytesMax?: number | undefined
 }
 
+/** Opens a store in an environment that a test controls. {@link FsStore.open} does so in that of Node. */
+export let openFsStore: (environment: FsEnvironment, directory: string, options?: FsStoreOptions) => Promise<FsStore>
+
 /**
  * Keeps objects as files of a folder, for one machine. Several processes may use the same folder at once.
  *
@@ -101,21 +104,19 @@ export class FsStore implements ObjectStore {
    * `STORE_FULL`; `STORE_ARGUMENT` if the path is too long.
    */
   static open(directory: string, options: FsStoreOptions = {}): Promise<FsStore> {
-    return FsStore.openIn(nodeEnvironment, directory, options)
+    return openFsStore(nodeEnvironment, directory, options)
   }
 
-  /** @internal Opens the store in an environment that a test controls. */
-  static async openIn(environment: FsEnvironment, directory: string, options: FsStoreOptions = {}): Promise<FsStore> {
-    const path = resolve(directory)
-    if (directory === '' || Buffer.byteLength(path) > DIRECTORY_BYTES_MAX) {
-      throw new StoreError('STORE_ARGUMENT', `the path is empty or over ${DIRECTORY_BYTES_MAX} bytes, directory=${directory}`)
-    }
-    try {
-      const fsync = options.fsync ?? true
-      if (options.createDirectory === true) await makeFolders(environment.files, path, fsync)
-      return new FsStore(environment, await Staging.open(environment, path, fsync), path, options)
-    } catch (error) {
-      throw isStoreError(error) ? error : openError(error, path)
+  static {
+    openFsStore = async (environment, directory, options = {}) => {
+      const path = checkedDirectory(directory)
+      try {
+        const fsync = options.fsync ?? true
+        if (options.createDirectory === true) await makeFolders(environment.files, path, fsync)
+        return new FsStore(environment, await Staging.open(environment, path, fsync), path, options)
+      } catch (error) {
+        throw isStoreError(error) ? error : openError(error, path)
+      }
     }
   }
 
@@ -243,6 +244,12 @@ export class FsStore implements ObjectStore {
     }
     return fd
   }
+}
+
+function checkedDirectory(directory: string): string {
+  const path = resolve(directory)
+  if (directory !== '' && Buffer.byteLength(path) <= DIRECTORY_BYTES_MAX) return path
+  throw new StoreError('STORE_ARGUMENT', `the path is empty or over ${DIRECTORY_BYTES_MAX} bytes, directory=${directory}`)
 }
 
 /** Makes a folder and those above it, each durable before the next. */

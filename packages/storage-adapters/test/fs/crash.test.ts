@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { failureOf, pattern } from '../../src/conformance/trial.ts'
 import { nodeEnvironment } from '../../src/fs/environment.ts'
 import { nodeFiles } from '../../src/fs/files.ts'
-import { FsStore } from '../../src/fs/fs-store.ts'
+import { FsStore, openFsStore } from '../../src/fs/fs-store.ts'
 import { deadProcess, foreignProcess, handClock, systemError, watchedFiles } from './files-double.ts'
 import { newFolder, removeFolder } from './temp-folder.ts'
 
@@ -56,7 +56,7 @@ async function crash(folder: string, item: Case, at: number, when: 'before' | 'a
   })
   let failure: unknown
   try {
-    const store = await FsStore.openIn(player(files), folder)
+    const store = await openFsStore(player(files), folder)
     failure = await failureOf(item.write(store, etag))
   } catch (error) {
     failure = error
@@ -75,7 +75,7 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolea
 
 /** What has to hold on a folder after a crash, whoever looks. */
 async function checkAfter(item: Case, run: Run, environment: typeof nodeEnvironment): Promise<void> {
-  const store = await FsStore.openIn(environment, run.folder, { fsync: false })
+  const store = await openFsStore(environment, run.folder, { fsync: false })
   const found = (await store.get(KEY))?.bytes
   const before = item.isPresent ? OLD : undefined
   const isOld = sameBytes(found, before)
@@ -133,7 +133,7 @@ describe.each(CASES)('kill -9 during $name', (item) => {
         const run = await crash(folder, item, at, 'before', foreignProcess)
         await checkAfter(item, run, { ...nodeEnvironment, clock: { ...clock, dateMs: () => Date.now() } })
         // By the hand clock, all files of the other machine are hours old.
-        await (await FsStore.openIn(environment, folder)).close()
+        await (await openFsStore(environment, folder)).close()
         expect(await stagingNames(folder), `left behind after call ${at}`).toEqual([])
       })
     }

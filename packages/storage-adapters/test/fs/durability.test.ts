@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { nodeEnvironment } from '../../src/fs/environment.ts'
-import { FsStore } from '../../src/fs/fs-store.ts'
+import { FsStore, openFsStore } from '../../src/fs/fs-store.ts'
 import { type FilesCall, systemError, type Verdict, watchedFiles } from './files-double.ts'
 import { tempFolder } from './temp-folder.ts'
 
@@ -27,7 +27,7 @@ async function watchedStore(fsync: boolean, judge: (call: FilesCall) => Verdict 
     calls.push([call.name, short(call.path), call.target === undefined ? '' : short(call.target)].join(' ').trim())
     return judge(call)
   })
-  const store = await FsStore.openIn({ ...nodeEnvironment, files }, folder, { fsync })
+  const store = await openFsStore({ ...nodeEnvironment, files }, folder, { fsync })
   calls = []
   return {
     folder,
@@ -121,7 +121,7 @@ test('a read waits until what it has seen is durable', async () => {
       await base.fsync(fd)
     },
   }
-  const store = await FsStore.openIn({ ...nodeEnvironment, files }, folder)
+  const store = await openFsStore({ ...nodeEnvironment, files }, folder)
   await store.create('a/first', BODY)
   events.push('armed')
   const write = store.create('a/second', BODY).then(() => events.push('written'))

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodeEnvironment } from '../../src/fs/environment.ts'
-import { FsStore } from '../../src/fs/fs-store.ts'
+import { FsStore, openFsStore } from '../../src/fs/fs-store.ts'
 import { type FilesCall, systemError, watchedFiles } from './files-double.ts'
 import { tempFolder } from './temp-folder.ts'
 
@@ -15,7 +15,7 @@ async function failingStore(
   let code = ''
   let failing: readonly FilesCall['name'][] = []
   const files = watchedFiles(({ name }) => (failing.includes(name) ? { error: systemError(code), when: 'before' } : undefined))
-  const store = await FsStore.openIn({ ...nodeEnvironment, files }, folder, { fsync: false })
+  const store = await openFsStore({ ...nodeEnvironment, files }, folder, { fsync: false })
   const fail = (newCode: string, ...names: FilesCall['name'][]): void => {
     code = newCode
     failing = names
@@ -59,7 +59,7 @@ describe('opening', () => {
   ])('%s is %s, %s', async (errno, kind, code) => {
     const folder = await tempFolder()
     const files = watchedFiles(({ name }) => (name === 'mkdir' ? { error: systemError(errno), when: 'before' } : undefined))
-    await expect(FsStore.openIn({ ...nodeEnvironment, files }, folder)).rejects.toMatchObject({ kind, code })
+    await expect(openFsStore({ ...nodeEnvironment, files }, folder)).rejects.toMatchObject({ kind, code })
   })
 
   test('a path that leaves no room for the longest key is refused', async () => {
@@ -113,7 +113,7 @@ describe('failing calls of the system', () => {
         return base.writev(fd, [first.subarray(0, Math.ceil(first.byteLength / 2))], position)
       },
     }
-    const store = await FsStore.openIn({ ...nodeEnvironment, files }, folder)
+    const store = await openFsStore({ ...nodeEnvironment, files }, folder)
     await expect(store.create('k', BODY)).rejects.toMatchObject({ kind: 'exhausted', code: 'STORE_FULL' })
     expect(await store.head('k')).toBeUndefined()
     await store.close()
@@ -131,7 +131,7 @@ describe('failing calls of the system', () => {
       read: (fd: number, target: Uint8Array, length: number, position: number) =>
         base.read(fd, target, Math.min(length, 777), position),
     }
-    const store = await FsStore.openIn({ ...nodeEnvironment, files }, await tempFolder(), { fsync: false })
+    const store = await openFsStore({ ...nodeEnvironment, files }, await tempFolder(), { fsync: false })
     const body = Uint8Array.from({ length: 150_000 }, (_, i) => i % 251)
     await store.create('k', body)
     expect((await store.get('k'))?.bytes).toEqual(body)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { outcomeOf } from '../../src/conformance/trial.ts'
 import { nodeEnvironment } from '../../src/fs/environment.ts'
 import { nodeFiles } from '../../src/fs/files.ts'
-import { FsStore } from '../../src/fs/fs-store.ts'
+import { FsStore, openFsStore } from '../../src/fs/fs-store.ts'
 import { deadProcess, handClock, systemError, watchedFiles } from './files-double.ts'
 import { newFolder, removeFolder, tempFolder } from './temp-folder.ts'
 
@@ -67,8 +67,8 @@ async function interleave(outer: Operation, inner: Operation, isPresent: boolean
     ]),
   ) as unknown as typeof watched
   const options = { fsync: false }
-  const store = await FsStore.openIn({ ...nodeEnvironment, files, clock: handClock() }, folder, options)
-  const other = await FsStore.openIn({ ...nodeEnvironment, files: nodeFiles, clock: handClock() }, folder, options)
+  const store = await openFsStore({ ...nodeEnvironment, files, clock: handClock() }, folder, options)
+  const other = await openFsStore({ ...nodeEnvironment, files: nodeFiles, clock: handClock() }, folder, options)
   const etag = isPresent ? (await other.put(KEY, text('first'))).etag : '00'.repeat(16)
   intrude = async () => {
     innerOutcome = await outcomeOf(inner.call(other, 'inner', etag))
@@ -117,14 +117,14 @@ describe.each(OPERATIONS)('$name', (outer) => {
 test('a lock whose process died under the eyes of others is taken at once', async () => {
   const folder = await tempFolder()
   const clock = { ...handClock(), delay: () => Promise.reject(new Error('waited')) }
-  const store = await FsStore.openIn({ ...nodeEnvironment, clock }, folder, { fsync: false })
+  const store = await openFsStore({ ...nodeEnvironment, clock }, folder, { fsync: false })
   await store.put(KEY, text('first'))
   let isDead = false
   const files = watchedFiles(({ name, target }) => {
     isDead ||= name === 'rename' && target?.endsWith('.object') === true
     return isDead ? { error: systemError('KILLED'), when: 'before' } : undefined
   })
-  const dying = await FsStore.openIn(deadProcess(files), folder, { fsync: false })
+  const dying = await openFsStore(deadProcess(files), folder, { fsync: false })
   await expect(dying.put(KEY, text('never'))).rejects.toMatchObject({ kind: 'unknown' })
   expect((await readdir(join(folder, '%staging'))).some((name) => name.startsWith('lock-'))).toBe(true)
   await store.put(KEY, text('second'))
@@ -138,7 +138,7 @@ test('writers of one store wait for one another without asking the file system',
     if (name === 'rename' && target?.includes('/lock-') === true) lockings++
     return undefined
   })
-  const store = await FsStore.openIn({ ...nodeEnvironment, files }, await tempFolder(), { fsync: false })
+  const store = await openFsStore({ ...nodeEnvironment, files }, await tempFolder(), { fsync: false })
   await Promise.all(Array.from({ length: 20 }, (_, i) => store.put(KEY, text(String(i)))))
   expect(lockings).toBe(20)
   expect(new TextDecoder().decode((await store.get(KEY))?.bytes)).toBe('19')
