@@ -1,9 +1,10 @@
-import { toBinary } from '@bufbuild/protobuf'
+import { createClient } from '@connectrpc/connect'
 import {
   type CommitRequest,
-  CommitRequestSchema,
   hmacRefSigner,
+  httpTransport,
   META_LIMITS_DEFAULT,
+  MetaService,
   type SignedSegmentRef,
 } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
@@ -222,20 +223,11 @@ describe('I11: other requests', () => {
 
   test('a body over the limit is refused by the handler', async () => {
     const { harness, base, volumeId } = await open({ limits: { requestBytesMax: 40_000 } })
-    const post = (request: CommitRequest) =>
-      harness.metastore.handler(
-        new Request('http://graft.test/graft.v1.MetaService/Commit', {
-          method: 'POST',
-          headers: { 'content-type': 'application/proto' },
-          body: Uint8Array.from(toBinary(CommitRequestSchema, request)),
-        }),
-      )
-    const refused = await post({ ...base, own: new Uint8Array(40_000) })
-    expect([refused.status, await refused.json()]).toMatchObject([
-      429,
-      { details: [{ debug: { kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' } }] },
-    ])
-    expect((await post(base)).status).toBe(200)
+    const client = overHttp((request) => harness.metastore.handler(request))
+    const tooLarge = { ...base, own: new Uint8Array(40_000) }
+    await expect(client.commit(tooLarge)).rejects.toMatchObject({ kind: 'exhausted', code: 'MESSAGE_TOO_LARGE' })
+    expect(harness.metastore.metrics().commits).toBe(3)
+    await client.commit(base)
     expect((await harness.pull(volumeId, 3)).snapshot.lsn).toBe(4)
   })
 })
@@ -307,7 +299,7 @@ describe('I11: whatever bytes arrive', () => {
 
   test('raw bytes never make the handler fail', async () => {
     const { harness, volumeId, base } = await open()
-    const valid = toBinary(CommitRequestSchema, base)
+    const valid = await bytesOf(base)
     await fc.assert(
       fc.asyncProperty(
         fc.nat(),
@@ -333,6 +325,23 @@ describe('I11: whatever bytes arrive', () => {
     expect(snapshot.lsn).toBeGreaterThanOrEqual(3)
   })
 })
+
+const overHttp = (handler: (request: Request) => Promise<Response>) =>
+  createClient(
+    MetaService,
+    httpTransport({ baseUrl: 'http://graft.test', fetch: (input, init) => handler(new Request(input, init)) }).meta,
+  )
+
+/** The body of a commit as it goes over the wire. */
+async function bytesOf(request: CommitRequest): Promise<Uint8Array> {
+  let body = new Uint8Array(0)
+  const client = overHttp(async (sent) => {
+    body = new Uint8Array(await sent.arrayBuffer())
+    return new Response(null, { status: 404 })
+  })
+  await expect(client.commit(request)).rejects.toMatchObject({ code: 'METHOD_UNKNOWN' })
+  return body
+}
 
 /** What is put in place of what a commit should hold. */
 interface Edit {
