@@ -58,17 +58,19 @@ async function demonstrate(scene: Scene, database: DemoDatabase, report: Report)
 }
 
 function printCommands(scene: Scene, volumeId: VolumeId): void {
-  const program = `npx node --conditions=@graft-ts/source ${relative(process.cwd(), COMMAND_LINE_PATH)}`
   const remote = `--server ${scene.url}`
+  const local = `--local ${scene.path('local-cli')}`
   print(`
-The server is up until Ctrl-C, which also removes ${scene.directory}. From here, try:
+The server is up until Ctrl-C, which also removes ${scene.directory}. In another terminal, in this folder:
 
-  ${program} log ${volumeId} ${remote} --limit 5
-  ${program} inspect volume ${volumeId} ${remote}
-  ${program} inspect commit ${volumeId} 1 --store ${scene.storeDirectory}
-  ${program} export ${volumeId} ${scene.path('again.db')} ${remote} --local ${scene.path('local-cli')}
-  ${program} status ${volumeId} ${remote} --local ${scene.path('local-cli')}
-  ${program} --help`)
+  alias graft-ts='npx node --conditions=@graft-ts/source ${relative(process.cwd(), COMMAND_LINE_PATH)}'
+  graft-ts log ${volumeId} ${remote} --limit 5
+  graft-ts inspect volume ${volumeId} ${remote}
+  graft-ts inspect commit ${volumeId} 1 --store ${scene.storeDirectory}
+  graft-ts export ${volumeId} words.db ${remote} ${local}
+  graft-ts import words.db --volume ${volumeId} ${remote} ${local}
+  graft-ts status ${volumeId} ${remote} ${local}
+  graft-ts --help`)
 }
 
 function print(text: string): void {

@@ -37,6 +37,7 @@ export class Report {
       head: ['', 'what', 'requests', 'up', 'down', 'ms', 'shown'],
       colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'left'],
       style: { head: [], border: [] },
+      chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
       wordWrap: true,
       colWidths: [4, 30, 26, 11, 11, 8, 52],
     })
