@@ -58,7 +58,7 @@ async function log(context: CliContext, volumeText: string, options: LogOptions)
 }
 
 /** Which commits to show: `from` may be past the head, and then there are none. */
-export function logRange(head: Lsn, limit: number, from: Lsn | undefined): { readonly from: Lsn; readonly to: Lsn } {
+function logRange(head: Lsn, limit: number, from: Lsn | undefined): { readonly from: Lsn; readonly to: Lsn } {
   const first = from ?? Math.max(1, head - limit + 1)
   return { from: parseLsn(first), to: parseLsn(Math.min(head, first + limit - 1)) }
 }

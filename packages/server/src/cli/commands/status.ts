@@ -34,7 +34,7 @@ async function status(context: CliContext, volumeText: string, options: RemoteOp
 }
 
 /** The status as JSON can hold it: page sets become ranges. */
-export function statusFacts(status: VolumeStatus) {
+function statusFacts(status: VolumeStatus) {
   const { divergence } = status
   return {
     ...status,
