@@ -6,5 +6,5 @@ import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 testObjectStore({
   name: 'an adapter of your own',
   open: async () => prefixed(new MemoryStore(), 'below/here'),
-  runner: { describe, test: (name, body) => void test(name, body) },
+  runner: { describe: (name, body) => void describe(name, body), test: (name, body) => void test(name, body) },
 })

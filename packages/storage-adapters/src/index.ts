@@ -20,3 +20,5 @@ export {
   type WriteResult,
 } from './object-store.ts'
 export { prefixed } from './prefixed.ts'
+export { type ProbeOptions, probe } from './probe.ts'
+export { type RetryingOptions, retrying } from './retrying.ts'

@@ -3,6 +3,7 @@ import { testObjectStore } from '../src/conformance.ts'
 import { MemoryStore } from '../src/memory.ts'
 import { metered } from '../src/metered.ts'
 import { prefixed } from '../src/prefixed.ts'
+import { retrying } from '../src/retrying.ts'
 
 const runner = { describe, test }
 const everything = {
@@ -28,6 +29,13 @@ testObjectStore({
 })
 
 testObjectStore({ name: 'metered memory', open: async () => metered(new MemoryStore()), runner, capabilities: everything })
+
+testObjectStore({
+  name: 'retrying memory',
+  open: async () => retrying(new MemoryStore()),
+  runner,
+  capabilities: everything,
+})
 
 testObjectStore({
   name: 'prefixed memory among foreign keys',
