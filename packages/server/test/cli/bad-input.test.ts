@@ -5,10 +5,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Client } from '@graft-ts/client'
 import { embedded } from '@graft-ts/embedded'
+import { allowEverybody } from '@graft-ts/protocol'
+import { StoreError, type StoreErrorCode } from '@graft-ts/storage-adapters'
 import { FsStore } from '@graft-ts/storage-adapters/fs'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { newSegmentId, newVolumeId, systemIdSource, type VolumeId } from '@graft-ts/volume'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, describe, expect, test } from 'vitest'
+import { type GraftServer, startServer } from '../../src/index.ts'
 import { temporaryFolder } from '../temporary.ts'
 import { flipBit, graft, graftError, graftJson, inFolder, makeDatabase, sha256 } from './harness.ts'
 
@@ -283,6 +287,52 @@ describe('a server', () => {
     expect(await graftError([...args, '--ref-keys', join(folder, 'nowhere')])).toEqual([3, 'FILE_MISSING'])
     await writeFile(join(folder, 'keys'), 'k1 short')
     expect(await graftError([...args, '--ref-keys', join(folder, 'keys')])).toEqual([2, 'REF_KEYS_FILE'])
+  })
+})
+
+describe('a store behind a server that fails', () => {
+  let server: GraftServer | undefined
+  afterEach(() => server?.close())
+
+  /** A server whose store refuses to create objects whose keys match, until it is told to work. */
+  async function failing(pattern: RegExp, code: StoreErrorCode) {
+    const folder = await temporaryFolder()
+    const source = join(folder, 'words.db')
+    makeDatabase(source).close()
+    const store = new MemoryStore()
+    const create = store.create.bind(store)
+    let isHealed = false
+    store.create = async (key, body, options) => {
+      if (!isHealed && pattern.test(key)) throw new StoreError(code, 'injected')
+      return create(key, body, options)
+    }
+    server = await startServer({ stores: { segments: store, commits: store }, port: 0, authorize: allowEverybody })
+    const remote = ['--server', server.url, '--local', join(folder, 'local')]
+    return { folder, source, remote, heal: () => void (isHealed = true) }
+  }
+
+  test('while it commits: the note says how to go on, and nothing has to be sent twice', async () => {
+    const { source, remote, heal } = await failing(/commits/, 'STORE_UNAVAILABLE')
+    const { exitCode, stdout, stderr } = await graft(['import', source, ...remote])
+    expect([exitCode, stdout]).toEqual([1, ''])
+    const [, volumeId] = /note: .*--volume (\w{22})\n/.exec(stderr) as unknown as [string, string]
+    expect(await graftJson(['status', volumeId, ...remote])).toMatchObject({ sync: 'ahead', pendingCommits: 1 })
+    heal()
+    const again = await graftJson(['import', source, '--volume', volumeId, ...remote])
+    expect(again).toMatchObject({ volumeId, lsn: 1, changedPages: 0, isCommitted: true })
+    expect(server?.metrics().pages).toMatchObject({ segmentsWritten: 1 })
+  })
+
+  test('because it is full: exit code 7', async () => {
+    const { source, remote } = await failing(/commits/, 'STORE_FULL')
+    expect(await graftError(['import', source, ...remote])).toEqual([7, 'STORE_FULL'])
+  })
+
+  test('altogether: what is local can still be asked for', async () => {
+    const { source, remote } = await failing(/nothing/, 'STORE_FULL')
+    const { volumeId } = await graftJson<{ volumeId: string }>(['import', source, ...remote])
+    await server?.close()
+    expect(await graftJson(['status', volumeId, ...remote])).toMatchObject({ sync: 'synced', base: { lsn: 1 } })
   })
 })
 
