@@ -1,4 +1,5 @@
 export { isStoreError, kindOfStoreCode, StoreError, type StoreErrorCode, type StoreErrorKind } from './errors.ts'
+export { type HedgedClock, type HedgedOptions, type HedgedStore, hedged } from './hedged.ts'
 export { checkKey, checkPrefix, compareKeys, KEY_BYTES_MAX, KEY_SEGMENT_BYTES_MAX } from './keys.ts'
 export { type MeteredStore, metered, type StoreCounts } from './metered.ts'
 export {

@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest'
 import { testObjectStore } from '../src/conformance.ts'
+import { hedged } from '../src/hedged.ts'
 import { MemoryStore } from '../src/memory.ts'
 import { metered } from '../src/metered.ts'
 import { prefixed } from '../src/prefixed.ts'
@@ -33,6 +34,13 @@ testObjectStore({ name: 'metered memory', open: async () => metered(new MemorySt
 testObjectStore({
   name: 'retrying memory',
   open: async () => retrying(new MemoryStore()),
+  runner,
+  capabilities: everything,
+})
+
+testObjectStore({
+  name: 'hedged memory',
+  open: async () => hedged(new MemoryStore(), { budget: 1, percentile: 0 }),
   runner,
   capabilities: everything,
 })
