@@ -15,6 +15,7 @@ import {
 } from '@graft-ts/volume'
 import type { ClientContext, Durability } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
+import { Batch } from './local/batch.ts'
 import { afterVolume, INFO_KEY, VOLUMES_RANGE, volumeInfoKey } from './local/keys.ts'
 import { LocalDatabase, type LocalStore } from './local/local-store.ts'
 import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
@@ -234,7 +235,9 @@ async function identify(database: LocalDatabase, idSource: IdSource): Promise<Cl
   const known = await database.get(INFO_KEY)
   if (known !== undefined) return decodeStoreInfo(known)
   const clientId = newClientId(idSource)
-  await database.write([{ type: 'put', key: INFO_KEY, value: encodeStoreInfo(clientId) }], { sync: true })
+  const batch = new Batch()
+  batch.put(INFO_KEY, encodeStoreInfo(clientId))
+  await database.write(batch, { sync: true })
   return clientId
 }
 

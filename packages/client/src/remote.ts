@@ -2,16 +2,19 @@ import { type Client, createClient } from '@connectrpc/connect'
 import {
   type CommitAnswer,
   type CommitProposal,
-  checkProtocolVersion,
   commitAnswerFromWire,
   commitProposalToWire,
   type GraftTransport,
+  type MetaLimits,
   MetaService,
+  metaDescriptionFromWire,
   type PageLimits,
   PageService,
   type PullAnswer,
+  pageDescriptionFromWire,
   pullAnswerFromWire,
   type ReadPage,
+  type ReadPagesResponse,
   readPagesFromWire,
   type SignedSegmentRef,
   snapshotFromWire,
@@ -20,22 +23,24 @@ import type { Splinter } from '@graft-ts/splinter'
 import { idToBytes, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
 import { ClientError } from './errors.ts'
 
-/** What the meta store takes in one commit. */
-export interface CommitLimits {
-  readonly inlineBytesMax: number
-  readonly refsMax: number
-  readonly pagesMax: number
-}
-
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
+}
+
+/** Pages to read at a commit. */
+export interface PageRead {
+  readonly volumeId: VolumeId
+  readonly lsn: Lsn
+  readonly pageSize: PageSize
+  readonly wanted: Splinter
+  readonly useful: Splinter
 }
 
 /** The two stores as the client calls them: one method per call, decoded and checked answers (I11), no state but their limits. */
 export class Remote {
   readonly #meta: Client<typeof MetaService>
   readonly #pages: Client<typeof PageService>
-  #commitLimits: Promise<CommitLimits> | undefined
+  #metaLimits: Promise<MetaLimits> | undefined
   #pageLimits: Promise<PageLimits> | undefined
 
   constructor(transport: GraftTransport) {
@@ -100,41 +105,31 @@ export class Remote {
   }
 
   /** Reads pages at a commit, group by group as they arrive. Whether all wanted ones came is for the caller to see. */
-  async *readPages(
-    read: {
-      readonly volumeId: VolumeId
-      readonly lsn: Lsn
-      readonly pageSize: PageSize
-      readonly wanted: Splinter
-      readonly useful: Splinter
-    },
-    options: CallOptions,
-  ): AsyncGenerator<ReadPage[], void, undefined> {
-    const { volumeId, lsn, pageSize, wanted, useful } = read
+  async *readPages(read: PageRead, options: CallOptions): AsyncGenerator<ReadPage[], void, undefined> {
+    const { volumeId, lsn, wanted, useful } = read
     const request = {
       volumeId: idToBytes(volumeId),
       lsn: BigInt(lsn),
       wanted: wanted.toBytes(),
       alsoUseful: useful.size === 0 ? new Uint8Array(0) : useful.toBytes(),
     }
-    for await (const message of this.#pages.readPages(request, callOptions(options))) {
-      const pages = readPagesFromWire(message, pageSize)
-      for (const { pageIndex, writtenLsn } of pages) {
-        const wasAsked = wanted.has(pageIndex) || useful.has(pageIndex)
-        if (!wasAsked || writtenLsn > lsn)
-          throw new ClientError('REMOTE_ANSWER', `a page that was not asked for, page=${pageIndex} lsn=${writtenLsn}`)
-      }
-      yield pages
+    // A reader that leaves early ends the call only by a signal.
+    const leaving = new AbortController()
+    const signal = options.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal])
+    try {
+      for await (const message of this.#pages.readPages(request, { signal })) yield checkedPages(message, read)
+    } finally {
+      leaving.abort()
     }
   }
 
   /** What the meta store takes; asked once. */
-  commitLimits(): Promise<CommitLimits> {
-    this.#commitLimits ??= this.#describeMeta().catch((error) => {
-      this.#commitLimits = undefined
+  metaLimits(): Promise<MetaLimits> {
+    this.#metaLimits ??= this.#describeMeta().catch((error) => {
+      this.#metaLimits = undefined
       throw error
     })
-    return this.#commitLimits
+    return this.#metaLimits
   }
 
   /** What the page store takes; asked once. */
@@ -146,23 +141,30 @@ export class Remote {
     return this.#pageLimits
   }
 
-  async #describeMeta(): Promise<CommitLimits> {
-    const { protocolVersions, inlineBytesMax, refsMax, pagesMax } = await this.#meta.describe({})
-    checkProtocolVersion(protocolVersions)
-    return { inlineBytesMax, refsMax, pagesMax }
+  async #describeMeta(): Promise<MetaLimits> {
+    return metaDescriptionFromWire(await this.#meta.describe({})).limits
   }
 
   async #describePages(): Promise<PageLimits> {
-    const { protocolVersions, requestBytesMax, writePagesMax, readPagesMax, readBytesMax } = await this.#pages.describe({})
-    checkProtocolVersion(protocolVersions)
-    if (writePagesMax < 1 || readPagesMax < 1) throw new ClientError('REMOTE_ANSWER', 'the page store takes no pages')
-    return { requestBytesMax, writePagesMax, readPagesMax, readBytesMax }
+    return pageDescriptionFromWire(await this.#pages.describe({})).limits
   }
 
   #checkSnapshot(snapshot: Snapshot, volumeId: VolumeId): void {
     if (snapshot.volumeId !== volumeId)
       throw new ClientError('REMOTE_ANSWER', `a snapshot of another volume, volume=${snapshot.volumeId}`)
   }
+}
+
+/** The pages of one group, as far as they were asked for at all. */
+function checkedPages(message: ReadPagesResponse, { lsn, pageSize, wanted, useful }: PageRead): ReadPage[] {
+  const pages = readPagesFromWire(message, pageSize)
+  for (const { pageIndex, writtenLsn } of pages) {
+    const isAsked = wanted.has(pageIndex) || useful.has(pageIndex)
+    if (!isAsked || writtenLsn > lsn) {
+      throw new ClientError('REMOTE_ANSWER', `a page that was not asked for, page=${pageIndex} lsn=${writtenLsn}`)
+    }
+  }
+  return pages
 }
 
 function callOptions(options: CallOptions): { signal?: AbortSignal } {

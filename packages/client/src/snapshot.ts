@@ -36,7 +36,7 @@ export class VolumeSnapshot {
     this.#context = context
     this.#reader = reader
     this.#view = view
-    context.store.pins.pin(view)
+    context.store.pages.pin(view)
     this.#prefetcher = context.prefetcher?.({
       lastPage: view.pageCount,
       isLocal: (pageIndex) =>
@@ -122,7 +122,7 @@ export class VolumeSnapshot {
     if (this.#isClosed) return
     this.#isClosed = true
     const { queue, store, onKeepFailed } = this.#context
-    queue.run(() => store.unpin(this.#view)).catch(onKeepFailed)
+    queue.run(() => store.pages.unpin(this.#view)).catch(onKeepFailed)
   }
 
   /** Reads one page without copying it; the prefetcher sees it. @internal */

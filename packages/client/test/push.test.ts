@@ -128,7 +128,7 @@ describe('I7: a conflict', () => {
     const world = openWorld()
     const first = await pushedVolume((await world.open()).client, { 1: 0 })
     const volumes = await Promise.all(
-      Array.from({ length: 8 }, async () => (await (await world.open()).client.openVolume(first.volumeId)) as Volume),
+      Array.from({ length: 8 }, async () => (await world.open()).client.openVolume(first.volumeId)),
     )
     for (let round = 1; round <= 3; round++) {
       await Promise.all(

@@ -1,9 +1,5 @@
 import { ClientError } from '../errors.ts'
-
-/** One change of an atomic batch. */
-export type LocalOperation =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: string }
+import type { Batch, LocalOperation } from './batch.ts'
 
 /** A range of keys. */
 export interface KeyRange {
@@ -81,9 +77,9 @@ export class LocalDatabase {
    *
    * @param sync Whether it also survives a crash of the machine, where the store can do that.
    */
-  async write(operations: readonly LocalOperation[], options: { readonly sync: boolean }): Promise<void> {
+  async write({ operations }: Batch, options: { readonly sync: boolean }): Promise<void> {
     if (operations.length === 0) return
-    await typed('batch', this.#store.batch([...operations], { ...ENCODINGS, sync: options.sync }))
+    await typed('batch', this.#store.batch(operations, { ...ENCODINGS, sync: options.sync }))
   }
 
   async *entries(range: KeyRange): AsyncGenerator<[string, Uint8Array], void, undefined> {

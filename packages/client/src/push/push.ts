@@ -131,7 +131,7 @@ export class Pusher {
     const { client, volumeId, pageSize } = core
     const { base } = core.state
     const { own, floor, pageCount } = mergeCommits(base, commits)
-    const { inlineBytesMax } = await retried(client.retry, signal, () => client.remote.commitLimits())
+    const { inlineBytesMax } = await retried(client.retry, signal, () => client.remote.metaLimits())
     const isInline = own.size * pageSize <= inlineBytesMax
     const inline = isInline && own.size > 0 ? { pages: own, data: await readPages(core, commits, own) } : undefined
     const refs = isInline ? [] : await uploadPages(core, commits, own, signal)

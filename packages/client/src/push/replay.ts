@@ -71,7 +71,7 @@ async function runAgain(
   const effects = await replayable.run(view, replayable.isolation, signal)
   if (effects.isReadOnly) return undefined
   const sequence = core.reserveSequence()
-  await core.queue.run(() => core.store.writePages(sequence, effects.pages))
+  await core.queue.run(() => core.store.pages.putUnfinished(sequence, effects.pages))
   for (const [pageIndex, page] of effects.pages) core.client.cache.keepLocal(core.volumeId, sequence, pageIndex, page)
   return { ...effects.commit, sequence, pageCount: pageCountAfter(effects.commit, view.pageCount) }
 }

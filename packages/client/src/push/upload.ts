@@ -21,7 +21,7 @@ export async function readPages(
   for (const { sequence, pages: versions } of newestVersions(commits)) {
     const places = Array.from(versions.intersection(pages), (pageIndex) => ({ sequence, pageIndex }))
     const cached = places.map(({ pageIndex }) => client.cache.findLocal(volumeId, sequence, pageIndex))
-    const stored = await store.localPages(places.filter((_, i) => cached[i] === undefined))
+    const stored = await store.pages.local(places.filter((_, i) => cached[i] === undefined))
     let nextStored = 0
     for (const [i, { pageIndex }] of places.entries()) {
       const bytes = cached[i] ?? stored[nextStored++]
@@ -45,7 +45,7 @@ export function coverage(
     const usable = usablePages(upload, commits)
     if (usable.isDisjointFrom(own)) continue
     // Refs may overlap: where they do, the later one wins, and it holds the same version or a newer one.
-    refs.push(...upload.refs)
+    for (const ref of upload.refs) refs.push(ref)
     missing.deleteAll(usable)
   }
   return { refs, missing }

@@ -115,7 +115,7 @@ export class PageFetcher {
       cache.keep(volumeId, pageIndex, { from: bytes === undefined ? lsn : writtenLsn, to, bytes: copy })
     }
     queue
-      .run(() => store.keepPages(lsn, pages, base()))
+      .run(() => store.pages.keep(lsn, pages, base()))
       .catch((error: unknown) => {
         this.#keepFailure = { error }
         onKeepFailed(error)

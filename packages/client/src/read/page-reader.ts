@@ -39,7 +39,7 @@ export class PageReader {
     const local: LocalPlace[] = []
     const remote: number[] = []
     for (const pageIndex of wanted) this.#place(view, pageIndex, { pages, local, remote })
-    for (const [i, bytes] of (await this.#context.store.localPages(local)).entries()) {
+    for (const [i, bytes] of (await this.#context.store.pages.local(local)).entries()) {
       const { pageIndex, sequence } = local[i] as LocalPlace
       if (bytes === undefined)
         throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
@@ -112,12 +112,12 @@ export class PageReader {
     // What is open holds up to the base of this moment: one that it moves to while the store is read may be too far.
     const baseLsn = base().lsn
     const epochBefore = epoch()
-    const entries = await store.openEntries(wanted)
+    const entries = await store.pages.open(wanted)
     const found: { pageIndex: number; entry: PageEntry }[] = []
     for (const [i, open] of entries.entries()) {
       const pageIndex = wanted[i] as number
       const holds = open !== undefined && open.from <= lsn && lsn <= baseLsn
-      const entry = holds ? open : store.hasEnded ? await store.endedEntry(pageIndex, lsn) : undefined
+      const entry = holds ? open : store.pages.hasEnded ? await store.pages.ended(pageIndex, lsn) : undefined
       if (entry === undefined) into.missing.push(pageIndex)
       else found.push({ pageIndex, entry })
     }
@@ -139,7 +139,7 @@ export class PageReader {
       if (entry.content.type === 'local') places.push({ pageIndex, sequence: entry.content.sequence, at })
       return entry.content.type === 'bytes' ? entry.content.bytes : undefined
     })
-    const local = await this.#context.store.localPages(places)
+    const local = await this.#context.store.pages.local(places)
     for (const [i, { at }] of places.entries()) pages[at] = local[i] ?? 'gone'
     return pages
   }
