@@ -11,6 +11,10 @@ export interface Core {
   rank(value: number): number
   /** The member at an index from 0 to `size - 1`. */
   select(index: number): number
+  /** The lowest member of a set that has any. */
+  first(): number
+  /** The highest member of a set that has any. */
+  last(): number
   /** Writes members from `from` on to a buffer, in order, until it is full. Gives how many. */
   copyFrom(from: number, buffer: Uint32Array): number
   /** The set as an operand of an operation. */

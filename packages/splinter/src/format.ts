@@ -71,22 +71,22 @@ export function runBytes(width: number, runs: number): number {
 }
 
 /**
- * The *fast choice*: the kind that a partition gets when it is made from its values.
+ * The *fast choice*: the kind that a partition of width 2 or more gets when it is made from its values.
  *
  * @param count Values in it, at least one.
- * @param segments Different top bytes among them; without meaning at width 1.
+ * @param segments Different top bytes among them.
  */
 export function fastKind(width: number, count: number, segments: number): number {
   if (count === CAPACITY[width]) return KIND_FULL
   const vec = vecBytes(width, count)
   const bitmap = BITMAP_BYTES[width]!
   const smaller = Math.min(vec, bitmap)
-  if (width > 1 && treeBytesEstimate(width, count, segments) <= smaller) return KIND_TREE
+  if (treeBytesEstimate(width, count, segments) <= smaller) return KIND_TREE
   return vec <= bitmap ? KIND_VEC : KIND_BITMAP
 }
 
 /**
- * The kind that *optimize* gives to a partition that is not complete.
+ * The kind that *optimize* gives to a partition of width 2 or more that is not complete.
  *
  * @param runs Maximal runs of consecutive values in it.
  * @param treeBytes What it really takes as a tree without the kind byte; `Infinity` if the fast choice was no tree,
@@ -100,4 +100,18 @@ export function optimizedKind(width: number, count: number, runs: number, treeBy
   if (treeBytes <= smaller) return KIND_TREE
   if (vec === smaller) return KIND_VEC
   return bitmap === smaller ? KIND_BITMAP : KIND_RUN
+}
+
+/**
+ * The kind of a partition of width 1: both choices in one, because a partition without children needs no second look.
+ *
+ * @param runs 0: the fast choice, which knows no runs.
+ */
+export function lowestKind(count: number, runs: number): number {
+  if (count === CAPACITY[1]) return KIND_FULL
+  const bitmap = BITMAP_BYTES[1]!
+  const vec = vecBytes(1, count)
+  const isRunSmallest = runs > 0 && runBytes(1, runs) < Math.min(vec, bitmap)
+  if (isRunSmallest) return KIND_RUN
+  return vec <= bitmap ? KIND_VEC : KIND_BITMAP
 }

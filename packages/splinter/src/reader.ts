@@ -7,8 +7,9 @@ import type { Core } from './core.ts'
 import { encodeSet } from './encode/encode.ts'
 import { SplinterError } from './errors.ts'
 import { VALUE_MAX } from './format.ts'
+import { MemberIterator } from './member-iterator.ts'
 import type { Splinter } from './splinter.ts'
-import { checkRange, collectValues, isValue } from './values.ts'
+import { ascends, checkRange, collectValues, isValue } from './values.ts'
 
 /**
  * What operations take as their other set: a Splinter or a view of one, anything with the `size`, `has` and `keys` of an
@@ -22,8 +23,6 @@ interface SetMethods {
   keys(): Iterator<number>
 }
 
-const CHUNK = 256
-const CHUNK_FIRST = 16
 const INSPECTED = 16
 // 4 GiB. Engines differ in what they allow, and some promise memory that they then do not have.
 const ARRAY_MEMBERS_MAX = 2 ** 30
@@ -85,12 +84,12 @@ export abstract class SplinterReader implements Iterable<number> {
 
   /** The lowest member; `undefined` if the set is empty. */
   first(): number | undefined {
-    return this.select(0)
+    return this.size === 0 ? undefined : this.#core.first()
   }
 
   /** The highest member; `undefined` if the set is empty. */
   last(): number | undefined {
-    return this.select(this.size - 1)
+    return this.size === 0 ? undefined : this.#core.last()
   }
 
   /** The position of a member, counted from 0; `undefined` if it is none. Costs as {@link rank}. */
@@ -128,25 +127,11 @@ export abstract class SplinterReader implements Iterable<number> {
    * The members from `start` to `end`, both inclusive, ascending. The iterator sees changes that are made meanwhile, as
    * that of an ECMAScript Set does: a member is visited if it is above the last one visited when its turn comes.
    *
-   * @throws {@link SplinterError} `VALUE_RANGE`, when the first member is asked for.
+   * @throws {@link SplinterError} `VALUE_RANGE`.
    */
-  *range(start: number, end: number): IterableIterator<number> {
+  range(start: number, end: number): IterableIterator<number> {
     checkRange(start, end)
-    // Small at first: many callers want a few members only.
-    let buffer = new Uint32Array(CHUNK_FIRST)
-    for (let next = start; next <= end; ) {
-      const revisionBefore = this.#core.revision
-      const length = this.#core.copyFrom(next, buffer)
-      for (let i = 0; i < length; i++) {
-        const value = buffer[i]!
-        if (value > end) return
-        next = value + 1
-        yield value
-        if (this.#core.revision !== revisionBefore) break
-      }
-      if (length === 0) return
-      if (buffer.length === CHUNK_FIRST) buffer = new Uint32Array(CHUNK)
-    }
+    return new MemberIterator(this.#core, start, end)
   }
 
   /** All members, ascending; see {@link range} about changes meanwhile. */
@@ -273,6 +258,8 @@ function isSubset(a: Container | undefined, b: Container | undefined): boolean {
  */
 export function operandOf(other: SetLike, isStrict: boolean): Operand & { readonly others: number } {
   if (other instanceof SplinterReader) return { ...coreOf(other).operand(), others: 0 }
+  // The most common case is spared a copy of what is not kept as it is.
+  if (other instanceof Uint32Array && ascends(other)) return { container: fromSorted(other, 4, false), isOwned: true, others: 0 }
   const { values, others } = collectValues(Symbol.iterator in other ? other : { [Symbol.iterator]: () => other.keys() })
   if (isStrict && others > 0) throw new SplinterError('VALUE_RANGE', `members are integers from 0 to 2^32 - 1, others=${others}`)
   return { container: fromSorted(values, 4, true), isOwned: true, others }

@@ -20,8 +20,8 @@ export function unionAll(sets: readonly Core[]): Container | undefined {
   for (const set of sets) {
     if (set.size === 0) continue
     members += set.size
-    first = Math.min(first, set.select(0))
-    last = Math.max(last, set.select(set.size - 1))
+    first = Math.min(first, set.first())
+    last = Math.max(last, set.last())
   }
   if (members === 0) return undefined
   const span = last - first + 1

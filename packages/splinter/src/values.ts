@@ -52,11 +52,20 @@ export function collectValues(source: Iterable<unknown>): CollectedValues {
   return { values: ascending(count === data.length ? data : data.slice(0, count)), others }
 }
 
+/** Whether values ascend without repetitions. */
+export function ascends(values: Uint32Array): boolean {
+  let before = -1
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (value <= before) return false
+    before = value
+  }
+  return true
+}
+
 /** The same values ascending and without repetitions. The array is sorted in place if it has to be. */
 function ascending(values: Uint32Array): Uint32Array {
-  let i = 1
-  while (i < values.length && values[i - 1]! < values[i]!) i++
-  if (i >= values.length) return values
+  if (ascends(values)) return values
   values.sort()
   let count = 1
   for (let i = 1; i < values.length; i++) {

@@ -210,7 +210,7 @@ describe('I11: sizes that lie', () => {
       constructor(...args: [any, any?, any?]) {
         super(...args)
         if (typeof args[0] === 'number') allocated += 4 * args[0]
-        else if (!(args[0] instanceof ArrayBuffer)) allocated += this.byteLength
+        else allocated += this.byteLength
       }
     }
     globalThis.Uint32Array = Counted as Uint32ArrayConstructor

@@ -234,6 +234,24 @@ describe('iterating while the set changes, as with an ECMAScript Set', () => {
     expect(visited).toEqual([0, 3, 6, 9])
   })
 
+  test('a finished iterator stays finished, and one that was left as well', () => {
+    const set = Splinter.from([1, 2])
+    const finished = set.keys()
+    expect([...finished]).toEqual([1, 2])
+    set.add(3)
+    expect(finished.next()).toEqual({ done: true, value: undefined })
+    const left = set.keys()
+    for (const value of left) if (value === 2) break
+    expect(left.next().done).toBe(true)
+  })
+
+  test('iterators have the helpers of the platform', () => {
+    const iterator = Splinter.from([1, 2, 3, 4]).keys()
+    expect(Object.prototype.toString.call(iterator)).toBe('[object Iterator]')
+    const { take } = iterator as IterableIterator<number> & { take(limit: number): Iterable<number> }
+    expect([...take.call(iterator, 2)]).toEqual([1, 2])
+  })
+
   test('forEach passes thisArg, and visits like the iterator', () => {
     const set = Splinter.from([1, 2, 3])
     const visited: number[] = []

@@ -16,6 +16,7 @@ import {
   TreeContainer,
 } from './container.ts'
 import { BITMAP_COUNT_MIN, BLOCK_VALUES, listMax, prefersRuns, runsMax, TREE_COUNT_MIN, TREE_RUNS_MIN } from './limits.ts'
+import { allocate, copyOf } from './memory.ts'
 import { copyValues, firstValue } from './query.ts'
 import { RunSink } from './run-sink.ts'
 import { firstRunEndingFrom, lowerBound, runsStartingUpTo } from './search.ts'
@@ -23,14 +24,16 @@ import { firstRunEndingFrom, lowerBound, runsStartingUpTo } from './search.ts'
 /** How many maximal runs ascending values form. */
 export function countRuns(values: Uint32Array, start: number, end: number): number {
   if (start === end) return 0
-  let runs = 1
-  let before = values[start]!
+  let gaps = 0
+  let before = values[start]! | 0
   for (let i = start + 1; i < end; i++) {
-    const value = values[i]!
-    if (value - before !== 1) runs++
+    const value = values[i]! | 0
+    const gap = value - before - 1
+    // 1 for every gap but 0. Arithmetic instead of a branch: which way that would go is often random.
+    gaps += (gap | -gap) >>> 31
     before = value
   }
-  return runs
+  return gaps + 1
 }
 
 /**
@@ -42,7 +45,7 @@ export function countRuns(values: Uint32Array, start: number, end: number): numb
 export function fromSorted(values: Uint32Array, width: ContainerWidth, isOwned: boolean): Container | undefined {
   const count = values.length
   if (count === 0) return undefined
-  if (count <= listMax(width)) return new ListContainer(isOwned ? values : values.slice(), count)
+  if (count <= listMax(width)) return new ListContainer(isOwned ? values : copyOf(values, 0, count), count)
   return fromCrowd(values, width)
 }
 
@@ -50,7 +53,7 @@ export function fromSorted(values: Uint32Array, width: ContainerWidth, isOwned: 
 export function fromCrowd(values: Uint32Array, width: ContainerWidth): Container {
   const count = values.length
   const runs = countRuns(values, 0, count)
-  if (prefersRuns(count, runs) && runs <= runsMax(width)) return new RunContainer(collectRuns(values, runs), runs, count)
+  if (prefersRuns(count, runs) && runs <= runsMax(width)) return runsFromSorted(values, count, runs)
   if (width === 2) return new BitmapContainer(baseOf(values[0]!, 2), wordsOfValues(values, count), count)
   const tree = new TreeContainer(width)
   for (let start = 0; start < count; ) {
@@ -67,18 +70,19 @@ function lastOfSegment(value: number, width: ContainerWidth): number {
   return baseOf(value, width - 1) + CAPACITY[width - 1]! - 1
 }
 
-function collectRuns(values: Uint32Array, runs: number): Uint32Array {
-  const data = new Uint32Array(2 * runs)
+/** The runs that the first `count` ascending values form. */
+export function runsFromSorted(values: Uint32Array, count: number, runs: number = countRuns(values, 0, count)): RunContainer {
+  const data = allocate(2 * runs)
   let at = 0
   data[at++] = values[0]!
-  for (let i = 1; i < values.length; i++) {
+  for (let i = 1; i < count; i++) {
     const before = values[i - 1]!
     if (before + 1 === values[i]) continue
     data[at++] = before
     data[at++] = values[i]!
   }
-  data[at] = values[values.length - 1]!
-  return data
+  data[at] = values[count - 1]!
+  return new RunContainer(data, runs, count)
 }
 
 /**
@@ -107,7 +111,7 @@ export function fromRuns(data: Uint32Array, runs: number, count: number, width: 
 }
 
 function listFromRuns(data: Uint32Array, runs: number, count: number): ListContainer {
-  const values = new Uint32Array(count)
+  const values = allocate(count)
   let at = 0
   for (let i = 0; i < runs; i++) {
     for (let value = data[2 * i]!, last = data[2 * i + 1]!; value <= last; value++) values[at++] = value
@@ -120,7 +124,7 @@ export function sliceRuns(data: Uint32Array, runs: number, first: number, last: 
   const start = firstRunEndingFrom(data, runs, first)
   const end = runsStartingUpTo(data, runs, last)
   if (start >= end) return undefined
-  const slice = data.slice(2 * start, 2 * end)
+  const slice = copyOf(data, 2 * start, 2 * end)
   slice[0] = Math.max(slice[0]!, first)
   slice[slice.length - 1] = Math.min(slice[slice.length - 1]!, last)
   let count = end - start
@@ -181,7 +185,7 @@ export function fromWords(
 
 /** The values of set bits, ascending. */
 function valuesOfWords(base: number, words: Uint32Array, count: number): Uint32Array {
-  const values = new Uint32Array(count)
+  const values = allocate(count)
   for (let i = 0, at = 0; at < count; i++) {
     let word = words[i]!
     while (word !== 0) {
@@ -225,15 +229,20 @@ function hasFewRuns({ children, low, high }: TreeContainer): boolean {
   return true
 }
 
-function runsOf(container: Container): RunContainer {
+/** The children's runs; none of them is a bitmap or a tree. */
+function runsOf({ children, low, high }: TreeContainer): RunContainer {
   const sink = new RunSink(TREE_RUNS_MIN)
-  sink.appendContainer(container)
-  return new RunContainer(sink.data.slice(0, 2 * sink.runs), sink.runs, sink.count)
+  for (let s = low; s <= high; s++) {
+    const child = children[s]
+    if (child?.kind === LIST) for (let i = 0; i < child.count; i++) sink.append(child.data[i]!, child.data[i]!)
+    if (child?.kind === RUNS) for (let i = 0; i < 2 * child.runs; i += 2) sink.append(child.data[i]!, child.data[i + 1]!)
+  }
+  return new RunContainer(copyOf(sink.data, 0, 2 * sink.runs), sink.runs, sink.count)
 }
 
 /** The same values as a list. */
 export function flatten(container: Container): ListContainer {
-  const values = new Uint32Array(container.count)
+  const values = allocate(container.count)
   copyValues(container, values, 0)
   return new ListContainer(values, container.count)
 }

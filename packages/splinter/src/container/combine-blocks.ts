@@ -1,6 +1,7 @@
 import { clearBits, flipBits, setBits } from '../bits.ts'
 import { fromWords, wordsOf } from './build.ts'
 import { BITMAP, baseOf, type Container, LIST, ListContainer, RUNS } from './container.ts'
+import { allocate, shrink } from './memory.ts'
 import { INTERSECTION, type Operation } from './operation.ts'
 import { firstValue } from './query.ts'
 
@@ -28,14 +29,14 @@ export function combineBlocks(
 
 function keepByBits(list: ListContainer, words: Uint32Array, isSet: boolean): Container | undefined {
   const wanted = isSet ? 1 : 0
-  const out = new Uint32Array(list.count)
+  const out = allocate(list.count)
   let count = 0
   for (let i = 0; i < list.count; i++) {
     const value = list.data[i]!
     out[count] = value
     if (((words[(value & 0xffff) >>> 5]! >>> value) & 1) === wanted) count++
   }
-  return count === 0 ? undefined : new ListContainer(out, count)
+  return count === 0 ? undefined : new ListContainer(shrink(out, count), count)
 }
 
 function applyValues(words: Uint32Array, { data, count }: ListContainer, operation: Operation): void {

@@ -1,5 +1,5 @@
 import { CAPACITY } from '../format.ts'
-import { fromRuns, fromSorted, simplifyTree, sliceRuns } from './build.ts'
+import { fromCrowd, fromRuns, simplifyTree, sliceRuns } from './build.ts'
 import { combineBlocks } from './combine-blocks.ts'
 import { keepByRuns, mergeLists, sweepRuns } from './combine-leaves.ts'
 import {
@@ -16,6 +16,7 @@ import {
   TREE,
   TreeContainer,
 } from './container.ts'
+import { listMax } from './limits.ts'
 import { DIFFERENCE, INTERSECTION, type Operation } from './operation.ts'
 import { firstValue, lastValue } from './query.ts'
 import { lowerBound } from './search.ts'
@@ -39,9 +40,9 @@ export function combine(left: Operand, right: Operand, operation: Operation, wid
   if (b === undefined) return operation.left ? take(left) : undefined
   if (a.kind === TREE || b.kind === TREE) return combineTrees(a, left.isOwned, b, right.isOwned, operation)
   if (a.kind === BITMAP || b.kind === BITMAP) return combineBlocks(a, left.isOwned, b, right.isOwned, operation)
-  if (a.kind === LIST && b.kind === LIST) return fromSorted(mergeLists(a, b, operation), width, true)
-  if (a.kind === LIST && b.kind === RUNS && !operation.right) return listOf(keepByRuns(a, b, operation.both))
-  if (a.kind === RUNS && b.kind === LIST && operation === INTERSECTION) return listOf(keepByRuns(b, a, true))
+  if (a.kind === LIST && b.kind === LIST) return fitted(mergeLists(a, b, operation), width)
+  if (a.kind === LIST && b.kind === RUNS && !operation.right) return keepByRuns(a, b, operation.both)
+  if (a.kind === RUNS && b.kind === LIST && operation === INTERSECTION) return keepByRuns(b, a, true)
   const swept = sweepRuns(a, b, operation)
   return fromRuns(swept.data, swept.runs, swept.count, width)
 }
@@ -50,8 +51,10 @@ function take({ container, isOwned }: Operand): Container | undefined {
   return container === undefined || isOwned ? container : cloneContainer(container)
 }
 
-function listOf(values: Uint32Array): Container | undefined {
-  return values.length === 0 ? undefined : new ListContainer(values, values.length)
+/** A list, or what is better for so many values. */
+function fitted(list: ListContainer | undefined, width: ContainerWidth): Container | undefined {
+  if (list === undefined || list.count <= listMax(width)) return list
+  return fromCrowd(list.data.subarray(0, list.count), width)
 }
 
 /** At least one is a tree. */
@@ -104,11 +107,13 @@ function range(a: Container, b: Container, width: 4 | 3, inPlace: boolean, opera
   return { low: Math.min(lowA, lowB), high: Math.max(highA, highB) }
 }
 
-function lowSegment(container: Container, width: number): number {
+/** No member is below this segment. */
+export function lowSegment(container: Container, width: number): number {
   return container.kind === TREE ? container.low : segmentOf(firstValue(container), width)
 }
 
-function highSegment(container: Container, width: number): number {
+/** No member is above this segment. */
+export function highSegment(container: Container, width: number): number {
   return container.kind === TREE ? container.high : segmentOf(lastValue(container), width)
 }
 

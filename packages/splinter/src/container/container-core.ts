@@ -1,7 +1,7 @@
 import type { Core } from '../core.ts'
 import type { Operand } from './combine.ts'
 import type { Container } from './container.ts'
-import { containerHas, containerRank, containerSelect, copyValuesFrom } from './query.ts'
+import { containerHas, containerRank, containerSelect, copyValuesFrom, firstValue, lastValue } from './query.ts'
 
 /** A mutable set of containers. */
 export class ContainerCore implements Core {
@@ -27,6 +27,14 @@ export class ContainerCore implements Core {
 
   select(index: number): number {
     return containerSelect(this.root as Container, index)
+  }
+
+  first(): number {
+    return firstValue(this.root as Container)
+  }
+
+  last(): number {
+    return lastValue(this.root as Container)
   }
 
   copyFrom(from: number, buffer: Uint32Array): number {

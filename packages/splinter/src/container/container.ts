@@ -13,6 +13,7 @@
  * only, never of correctness: every operation takes every mix.
  */
 import { BLOCK_VALUES } from './limits.ts'
+import { copyOf } from './memory.ts'
 
 /** Width of a container: the root, a sixteen-million range, a block. */
 export type ContainerWidth = 4 | 3 | 2
@@ -130,9 +131,9 @@ export function baseOf(value: number, width: number): number {
 export function cloneContainer(container: Container): Container {
   switch (container.kind) {
     case LIST:
-      return new ListContainer(container.data.slice(0, container.count), container.count)
+      return new ListContainer(copyOf(container.data, 0, container.count), container.count)
     case RUNS:
-      return new RunContainer(container.data.slice(0, 2 * container.runs), container.runs, container.count)
+      return new RunContainer(copyOf(container.data, 0, 2 * container.runs), container.runs, container.count)
     case BITMAP:
       return new BitmapContainer(container.base, container.words.slice(), container.count)
     default: {

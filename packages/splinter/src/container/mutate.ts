@@ -13,6 +13,7 @@ import {
   type TreeContainer,
 } from './container.ts'
 import { BITMAP_COUNT_MIN, BLOCK_VALUES, listMax, prefersRuns, runsMax, TREE_COUNT_MIN } from './limits.ts'
+import { allocate } from './memory.ts'
 import { lowerBound, runsStartingUpTo } from './search.ts'
 
 const LIST_ROOM_MIN = 8
@@ -25,7 +26,7 @@ const LIST_ROOM_MIN = 8
  */
 export function addValue(container: Container | undefined, value: number, width: ContainerWidth): Container {
   if (container === undefined) {
-    const data = new Uint32Array(LIST_ROOM_MIN)
+    const data = allocate(LIST_ROOM_MIN)
     data[0] = value
     return new ListContainer(data, 1)
   }
@@ -48,7 +49,7 @@ function addToList(list: ListContainer, value: number, width: ContainerWidth): C
   if (!isAppended && data[index] === value) return list
   if (count === listMax(width)) return addValue(fromCrowd(data.subarray(0, count), width), value, width)
   if (count === data.length) {
-    const grown = new Uint32Array(Math.min(listMax(width), Math.max(LIST_ROOM_MIN, 2 * count)))
+    const grown = allocate(Math.min(listMax(width), Math.max(LIST_ROOM_MIN, 2 * count)))
     grown.set(data)
     list.data = grown
   }
@@ -85,7 +86,7 @@ function insertRun(container: RunContainer, index: number, first: number, last: 
   const { data, runs, count } = container
   if (2 * runs === data.length) {
     // Growing is the moment to look for a better form.
-    const grown = new Uint32Array(Math.max(LIST_ROOM_MIN, 2 * data.length))
+    const grown = allocate(Math.max(LIST_ROOM_MIN, 2 * data.length))
     grown.set(data.subarray(0, 2 * index))
     grown[2 * index] = first
     grown[2 * index + 1] = last

@@ -1,16 +1,14 @@
 import { bitsFrom, countBitsBetween, lowestBit, popcount, selectBit } from '../bits.ts'
 import { BITMAP, type BitmapContainer, type Container, LIST, RUNS, type RunContainer, segmentOf, TREE } from './container.ts'
-import { firstRunEndingFrom, lowerBound, runsStartingUpTo } from './search.ts'
+import { firstRunEndingFrom, includes, lowerBound, runsStartingUpTo } from './search.ts'
 
 /** Whether a value is in a container. */
 export function containerHas(root: Container, value: number): boolean {
   let container: Container | undefined = root
   while (container !== undefined) {
     switch (container.kind) {
-      case LIST: {
-        const index = lowerBound(container.data, 0, container.count, value)
-        return index < container.count && container.data[index] === value
-      }
+      case LIST:
+        return includes(container.data, container.count, value)
       case RUNS: {
         const index = runsStartingUpTo(container.data, container.runs, value)
         return index > 0 && container.data[2 * index - 1]! >= value

@@ -1,6 +1,6 @@
 import { countBitsBetween, popcount } from '../bits.ts'
 import { CAPACITY } from '../format.ts'
-import { childOf } from './combine.ts'
+import { childOf, highSegment, lowSegment } from './combine.ts'
 import {
   type BitmapContainer,
   type Container,
@@ -32,13 +32,11 @@ export function isWithin(a: Container, b: Container): boolean {
   if (a.kind !== TREE && b.kind !== TREE) return commonLeaves(a, b) === a.count
   const { width } = a.kind === TREE ? a : (b as TreeContainer)
   if (b.count === CAPACITY[width]) return true
-  let found = 0
-  for (let segment = 0; segment <= 255 && found < a.count; segment++) {
+  for (let segment = lowSegment(a, width); segment <= highSegment(a, width); segment++) {
     const child = childOf(a, segment, width)
     if (child === undefined) continue
     const other = childOf(b, segment, width)
     if (other === undefined || !isWithin(child, other)) return false
-    found += child.count
   }
   return true
 }

@@ -1,5 +1,4 @@
 import { lowestBit } from '../bits.ts'
-import { BITMAP, type BitmapContainer, type Container, LIST, RUNS, TREE } from './container.ts'
 
 /** Collects runs in ascending order and joins those that touch. */
 export class RunSink {
@@ -28,29 +27,6 @@ export class RunSink {
     this.data[end] = first
     this.data[end + 1] = last
     this.runs++
-  }
-
-  appendContainer(container: Container): void {
-    switch (container.kind) {
-      case LIST:
-        for (let i = 0; i < container.count; i++) this.append(container.data[i]!, container.data[i]!)
-        return
-      case RUNS:
-        for (let i = 0; i < 2 * container.runs; i += 2) this.append(container.data[i]!, container.data[i + 1]!)
-        return
-      case BITMAP:
-        this.#appendBitmap(container)
-        return
-      case TREE:
-        for (let s = container.low; s <= container.high; s++) {
-          const child = container.children[s]
-          if (child !== undefined) this.appendContainer(child)
-        }
-    }
-  }
-
-  #appendBitmap({ base, words }: BitmapContainer): void {
-    for (let i = 0; i < words.length; i++) this.appendBits(base + 32 * i, words[i]!)
   }
 
   /** The runs of a word, whose lowest bit stands for `base`. */

@@ -1,6 +1,4 @@
-import type { Container } from '../container/container.ts'
-import { segmentOf } from '../container/container.ts'
-import { RunSink } from '../container/run-sink.ts'
+import { type Container, segmentOf } from '../container/container.ts'
 import { Crc64State } from '../crc64-state.ts'
 import {
   BITMAP_BYTES,
@@ -13,20 +11,23 @@ import {
   KIND_RUN,
   KIND_TREE,
   KIND_VEC,
+  lowestKind,
   MAGIC,
   optimizedKind,
+  runBytes,
   SEGMENT_LIST_MAX,
   SEGMENTS_MAX,
   treeIndexBytes,
   vecBytes,
 } from '../format.ts'
 import { Output } from './output.ts'
-import { type Source, sourceOf } from './source.ts'
+import type { Source } from './source.ts'
+import { sourceOf } from './tree-source.ts'
 
-const ROOM_MIN = 64
-// More than most sets of pages need; larger ones grow the buffer.
-const ROOM_PER_VALUE = 3
-const ROOM_MAX = 2 ** 16
+const SPARE_BYTES_MAX = 2 ** 16
+
+// The buffer of the last call, so that small sets cost one allocation: their own bytes.
+let spare: Output | undefined
 
 /**
  * Encodes a set. Which kinds the partitions get depends on the values alone, so equal sets have equal bytes.
@@ -35,44 +36,84 @@ const ROOM_MAX = 2 ** 16
  * @returns Fresh bytes.
  */
 export function encodeSet(container: Container | undefined, optimize: boolean): Uint8Array<ArrayBuffer> {
-  const output = new Output(Math.min(ROOM_MAX, ROOM_MIN + ROOM_PER_VALUE * (container?.count ?? 0)))
+  const output = spare ?? new Output(1024)
+  spare = undefined
+  output.length = 0
   if (container === undefined) putKind(output, KIND_EMPTY)
   else encodePartition(output, sourceOf(container), 4, optimize)
+  putFooter(output)
+  const bytes = output.bytes.slice(0, output.length)
+  if (output.bytes.length <= SPARE_BYTES_MAX) spare = output
+  return bytes
+}
+
+function putFooter(output: Output): void {
   const checksum = new Crc64State()
   checksum.update(output.view, 0, output.length)
   output.reserve(FOOTER_BYTES)
   checksum.put(output.view, output.length)
   output.view.setUint32(output.length + 8, MAGIC, false)
-  return output.bytes.slice(0, output.length + FOOTER_BYTES)
+  output.length += FOOTER_BYTES
 }
 
 function putKind(output: Output, kind: number): void {
   output.reserve(1)
-  output.put(kind, 1)
+  output.putByte(kind)
 }
 
-/** Appends a partition. A tree is written before it is compared: if something else is smaller, it is cut off again. */
-function encodePartition(output: Output, source: Source, width: number, optimize: boolean): void {
+/**
+ * Appends a partition. A tree is written before it is compared: if something else is smaller, it is cut off again.
+ *
+ * @returns How many maximal runs the values form, if `optimize`.
+ */
+function encodePartition(output: Output, source: Source, width: number, optimize: boolean): number {
+  if (width === 1) return encodeLowest(output, source, optimize)
   const { count } = source
   if (count === CAPACITY[width]) {
     putKind(output, KIND_FULL)
-    return
+    return 1
   }
-  let kind = fastKind(width, count, width === 1 ? 0 : source.segments(width))
-  const start = output.length
-  if (kind === KIND_TREE) encodeTree(output, source.split(width), width, optimize)
-  if (optimize) {
-    const treeBytes = kind === KIND_TREE ? output.length - start : Infinity
-    kind = optimizedKind(width, count, source.runs(), treeBytes)
+  const segments = source.segments(width)
+  let kind = fastKind(width, count, segments)
+  let runs = 0
+  if (kind === KIND_TREE && !(optimize && isCertainlyRun(source, width, segments))) {
+    const start = output.length
+    runs = encodeTree(output, source.split(width), width, optimize)
+    if (optimize) kind = optimizedKind(width, count, runs, output.length - start)
     if (kind !== KIND_TREE) output.length = start
+  } else if (optimize) {
+    runs = source.runs()
+    kind = optimizedKind(width, count, runs, Infinity)
   }
   if (kind === KIND_VEC) encodeVec(output, source, width)
-  else if (kind === KIND_RUN) encodeRuns(output, source, width)
-  else if (kind === KIND_BITMAP) {
-    const bitsAt = output.putZeros(BITMAP_BYTES[width]!)
-    source.putBits(output.bytes, bitsAt, width)
-  }
+  else if (kind === KIND_RUN) encodeRuns(output, source, width, runs)
+  else if (kind === KIND_BITMAP) source.putBits(output, output.putZeros(BITMAP_BYTES[width]!), width)
   putKind(output, kind)
+  return runs
+}
+
+/** The same at width 1, where there is no tree, numbers are bytes, and 256 values need 33 bytes at most. */
+function encodeLowest(output: Output, source: Source, optimize: boolean): number {
+  output.reserve(1 + BITMAP_BYTES[1]!)
+  const { count } = source
+  const runs = optimize ? source.runs() : 0
+  const kind = lowestKind(count, runs)
+  if (kind === KIND_VEC) {
+    source.putValues(output, 1)
+    output.putByte(count - 1)
+  } else if (kind === KIND_RUN) {
+    source.putRuns(output, 1)
+    output.putByte(runs - 1)
+  } else if (kind === KIND_BITMAP) source.putBits(output, output.putZeros(BITMAP_BYTES[1]!), 1)
+  output.putByte(kind)
+  return runs
+}
+
+/** Whether runs win however small the children become: one byte each at least. */
+function isCertainlyRun({ count, runsKnown }: Source, width: number, segments: number): boolean {
+  if (runsKnown === undefined) return false
+  const others = Math.min(treeIndexBytes(width, segments) + segments, vecBytes(width, count), BITMAP_BYTES[width]!)
+  return runBytes(width, runsKnown) < others
 }
 
 function encodeVec(output: Output, source: Source, width: number): void {
@@ -81,19 +122,23 @@ function encodeVec(output: Output, source: Source, width: number): void {
   output.put(source.count - 1, width)
 }
 
-function encodeRuns(output: Output, source: Source, width: number): void {
-  const sink = new RunSink(ROOM_MIN)
-  source.collectRuns(sink)
-  output.reserve((2 * sink.runs + 1) * width)
-  for (let i = 0; i < 2 * sink.runs; i++) output.put(sink.data[i]!, width)
-  output.put(sink.runs - 1, width)
+function encodeRuns(output: Output, source: Source, width: number, runs: number): void {
+  output.reserve(runBytes(width, runs))
+  source.putRuns(output, width)
+  output.put(runs - 1, width)
 }
 
-function encodeTree(output: Output, children: Source[], width: number, optimize: boolean): void {
+/** Appends a tree without its kind. Gives the number of runs, if `optimize`. */
+function encodeTree(output: Output, children: readonly Source[], width: number, optimize: boolean): number {
   const ends: number[] = []
+  let runs = 0
+  let before = -2
   for (const child of children) {
-    encodePartition(output, child, width - 1, optimize)
+    runs += encodePartition(output, child, width - 1, optimize)
     ends.push(output.length)
+    // A run that goes on in the next child was counted twice.
+    if (child.first === before + 1) runs--
+    before = child.last
   }
   output.reserve(treeIndexBytes(width, children.length))
   // An offset always fits: no child is larger than its bitmap, and 256 of those are far below 2^(8 * width) bytes.
@@ -105,13 +150,14 @@ function encodeTree(output: Output, children: Source[], width: number, optimize:
     output.put(cumulative, width)
   }
   encodeSegments(output, children, width)
-  output.put(children.length - 1, 1)
+  output.putByte(children.length - 1)
+  return runs
 }
 
-function encodeSegments(output: Output, children: Source[], width: number): void {
+function encodeSegments(output: Output, children: readonly Source[], width: number): void {
   if (children.length === SEGMENTS_MAX) return
   if (children.length <= SEGMENT_LIST_MAX) {
-    for (const child of children) output.put(segmentOf(child.first, width), 1)
+    for (const child of children) output.putByte(segmentOf(child.first, width))
     return
   }
   const start = output.putZeros(32)

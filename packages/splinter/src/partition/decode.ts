@@ -9,13 +9,17 @@ import {
   TreeContainer,
 } from '../container/container.ts'
 import { BLOCK_VALUES, listMax } from '../container/limits.ts'
+import { allocate } from '../container/memory.ts'
 import { BITMAP_BYTES, CAPACITY, KIND_BITMAP, KIND_EMPTY, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC } from '../format.ts'
+import { copyPartition, copyVec } from './copy.ts'
 import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
-import { copyPartition } from './query.ts'
 
 // A tree is spread out as a list only if that takes no more than this many values for each of its bytes: a few bytes of
 // runs must not become a long list.
 const LIST_VALUES_PER_BYTE = 4
+
+// Whether words in memory have the byte order of the format, so that they can be copied as they are.
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
 /** Where a partition lies, what it holds, and what the levels above add to its values. */
 interface Place {
@@ -37,7 +41,7 @@ function decodePartition(source: PartitionBytes, width: ContainerWidth, place: P
     case KIND_FULL:
       return fromRange(base, base + CAPACITY[width]! - 1)
     case KIND_BITMAP:
-      return decodeBitmap(source, width, bitsAt(width, end), base)
+      return decodeBitmap(source, width, bitsAt(width, end), base, count)
     case KIND_VEC:
       return fromSorted(valuesOf(source, width, place), width, true)
     case KIND_RUN:
@@ -53,24 +57,31 @@ function decodePartition(source: PartitionBytes, width: ContainerWidth, place: P
 }
 
 function valuesOf(source: PartitionBytes, width: number, { end, count, base }: Place): Uint32Array {
-  const values = new Uint32Array(count)
+  const values = allocate(count)
   copyPartition(source, width, end, base, 0, values, 0)
   return values
 }
 
 function decodeRuns(source: PartitionBytes, width: ContainerWidth, { end, count, base }: Place): Container | undefined {
   const runs = source.count(width, end)
-  const data = new Uint32Array(2 * runs)
+  const data = allocate(2 * runs)
   const start = end - 1 - width - 2 * runs * width
-  for (let i = 0; i < data.length; i++) data[i] = base + source.number(start + i * width, width)
+  copyVec(source, width, start, data.length, base, data, 0)
   return fromRuns(data, runs, count, width)
 }
 
-function decodeBitmap(source: PartitionBytes, width: ContainerWidth, start: number, base: number): Container | undefined {
+/** `count`: the set bits, if known. */
+function decodeBitmap(
+  source: PartitionBytes,
+  width: ContainerWidth,
+  start: number,
+  base: number,
+  count?: number,
+): Container | undefined {
   if (width === 2) {
     const words = newWords()
     copyWords(source, start, words, 0, words.length)
-    return fromWords(base, words)
+    return fromWords(base, words, count)
   }
   const tree = new TreeContainer(width)
   const below = childWidth(width)
@@ -82,7 +93,11 @@ function decodeBitmap(source: PartitionBytes, width: ContainerWidth, start: numb
   return simplifyTree(tree)
 }
 
-function copyWords({ view }: PartitionBytes, start: number, words: Uint32Array, at: number, count: number): void {
+function copyWords({ bytes, view }: PartitionBytes, start: number, words: Uint32Array, at: number, count: number): void {
+  if (IS_LITTLE_ENDIAN && count > 8) {
+    new Uint8Array(words.buffer, 4 * at, 4 * count).set(bytes.subarray(start, start + 4 * count))
+    return
+  }
   for (let i = 0; i < count; i++) words[at + i] = view.getUint32(start + 4 * i, true)
 }
 

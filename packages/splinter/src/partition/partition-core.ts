@@ -2,10 +2,11 @@ import type { Operand } from '../container/combine.ts'
 import { baseOf } from '../container/container.ts'
 import type { Core } from '../core.ts'
 import { CAPACITY, KIND_TREE } from '../format.ts'
+import { copyPartition } from './copy.ts'
 import { decodeRoot } from './decode.ts'
 import { openFile } from './file.ts'
 import { PartitionBytes, TreeIndex } from './partition.ts'
-import { copyPartition, partitionHas, partitionRank, partitionSelect } from './query.ts'
+import { partitionHas, partitionLast, partitionRank, partitionSelect } from './query.ts'
 
 /** A set that is read from its bytes in place. */
 export class PartitionCore implements Core {
@@ -52,6 +53,14 @@ export class PartitionCore implements Core {
 
   select(index: number): number {
     return this.#base + partitionSelect(this.#source, this.#topWidth, this.#topEnd, index)
+  }
+
+  first(): number {
+    return this.select(0)
+  }
+
+  last(): number {
+    return this.#base + partitionLast(this.#source, this.#topWidth, this.#topEnd)
   }
 
   copyFrom(from: number, buffer: Uint32Array): number {

@@ -1,6 +1,11 @@
 import { popcount } from '../bits.ts'
 import { BITMAP_BYTES, SEGMENT_LIST_MAX, SEGMENTS_MAX, segmentStoreBytes } from '../format.ts'
 
+/** The big-endian number of three bytes at `at`. */
+export function uint24(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
+}
+
 /**
  * Bytes with a `DataView` that is kept, and the small steps of reading a partition. A partition is named by its width and
  * the offset behind its kind byte, its *end*.
@@ -23,7 +28,7 @@ export class PartitionBytes {
       case 2:
         return (bytes[at]! << 8) | bytes[at + 1]!
       case 3:
-        return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
+        return uint24(bytes, at)
       default:
         return this.view.getUint32(at, false)
     }
@@ -36,15 +41,47 @@ export class PartitionBytes {
 
   /** Of `count` ascending numbers with `stride` bytes from one to the next: how many are below `value`. */
   countBelow(at: number, count: number, width: number, stride: number, value: number): number {
+    if (count === 0) return 0
     let low = 0
-    let high = count
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      if (this.number(at + middle * stride, width) < value) low = middle + 1
-      else high = middle
+    for (let length = count; length > 1; ) {
+      const half = length >>> 1
+      low += half & -Number(this.number(at + (low + half - 1) * stride, width) < value)
+      length -= half
     }
-    return low
+    return low + Number(this.number(at + low * stride, width) < value)
   }
+
+  /** Where the child of a segment ends, in the tree that ends at `end`; -1 if there is none. Allocates nothing. */
+  childEnd(width: number, end: number, segment: number): number {
+    const { bytes } = this
+    const children = bytes[end - 2]! + 1
+    let index = segment
+    let indexAt = end - 2
+    if (children <= SEGMENT_LIST_MAX) {
+      indexAt -= children
+      let low = indexAt
+      for (let length = children; length > 1; ) {
+        const half = length >>> 1
+        low += half & -Number(bytes[low + half]! <= segment)
+        length -= half
+      }
+      if (bytes[low] !== segment) return -1
+      index = low - indexAt
+    } else if (children < SEGMENTS_MAX) {
+      indexAt -= 32
+      if (((bytes[indexAt + (segment >>> 3)]! >>> (segment & 7)) & 1) === 0) return -1
+      index = bitsBelow(this.view, indexAt, segment)
+    }
+    const offsetsAt = indexAt - 2 * children * width
+    return offsetsAt - this.number(offsetsAt + index * width, width)
+  }
+}
+
+/** How many of the bits below `bit` are set, in 256 bits at `at`. */
+function bitsBelow(view: DataView, at: number, bit: number): number {
+  let below = popcount(view.getInt32(at + 4 * (bit >>> 5), true) & ~(-1 << (bit & 31)))
+  for (let word = bit >>> 5; word > 0; word--) below += popcount(view.getInt32(at + 4 * word - 4, true))
+  return below
 }
 
 /** A tree's parts. Offsets count from the start of the bytes. */
@@ -86,9 +123,7 @@ export class TreeIndex {
       while (below < this.children && bytes[this.segmentsAt + below]! < segment) below++
       return below
     }
-    for (let word = 0; word < segment >>> 5; word++) below += popcount(view.getInt32(this.segmentsAt + 4 * word, true))
-    const rest = view.getInt32(this.segmentsAt + 4 * (segment >>> 5), true)
-    return below + popcount(rest & ~(-1 << (segment & 31)))
+    return bitsBelow(view, this.segmentsAt, segment)
   }
 
   /** The child of a segment, or `-1`. */
@@ -120,4 +155,27 @@ export class TreeIndex {
 /** Where the bits of a bitmap begin. */
 export function bitsAt(width: number, end: number): number {
   return end - 1 - BITMAP_BYTES[width]!
+}
+
+/** The first run that ends at or above `value`, and its place; `first` is `Infinity` behind the last run. */
+export function runOf(
+  source: PartitionBytes,
+  width: number,
+  end: number,
+  value: number,
+): { index: number; first: number; runs: number; start: number } {
+  const runs = source.count(width, end)
+  const start = end - 1 - width - 2 * runs * width
+  const index = source.countBelow(start + width, runs, width, 2 * width, value)
+  return { index, first: index < runs ? source.number(start + 2 * index * width, width) : Infinity, runs, start }
+}
+
+/** The segment of a value on a level. */
+export function segmentAt(value: number, width: number): number {
+  return (value >>> ((width - 1) << 3)) & 255
+}
+
+/** What is left of a value below a tree of that width. */
+export function restOf(value: number, width: number): number {
+  return value & ((1 << ((width - 1) << 3)) - 1)
 }

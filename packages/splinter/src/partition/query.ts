@@ -1,15 +1,11 @@
-import { lowestBit, popcount, selectBit } from '../bits.ts'
+import { bitsUpTo, countBitsOfBytes, popcount, selectBit } from '../bits.ts'
 import { CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC } from '../format.ts'
-import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
+import { bitsAt, type PartitionBytes, restOf, runOf, segmentAt, TreeIndex, uint24 } from './partition.ts'
 
 /*
  * Questions asked of a sound partition in place. Values are those of the partition's own level: what the levels above add
  * is known to the caller.
  */
-
-const shiftOf = (width: number): number => (width - 1) << 3
-const segmentAt = (value: number, width: number): number => (value >>> shiftOf(width)) & 255
-const restOf = (value: number, width: number): number => (value & ((1 << shiftOf(width)) - 1)) >>> 0
 
 /** Whether a value is in a partition. */
 export function partitionHas(source: PartitionBytes, rootWidth: number, rootEnd: number, rootValue: number): boolean {
@@ -24,40 +20,61 @@ export function partitionHas(source: PartitionBytes, rootWidth: number, rootEnd:
         return ((source.bytes[bitsAt(width, end) + (value >>> 3)]! >>> (value & 7)) & 1) === 1
       case KIND_VEC: {
         const count = source.count(width, end)
-        const start = end - 1 - width - count * width
-        const index = source.countBelow(start, count, width, width, value)
-        return index < count && source.number(start + index * width, width) === value
+        return vecHas(source, width, end - 1 - width - count * width, count, value)
       }
       case KIND_RUN: {
         const run = runOf(source, width, end, value)
         return run.first <= value
       }
-      case KIND_TREE: {
-        const index = new TreeIndex(source, width, end)
-        const child = index.childOf(segmentAt(value, width))
-        if (child < 0) return false
+      case KIND_TREE:
+        end = source.childEnd(width, end, segmentAt(value, width))
+        if (end < 0) return false
         value = restOf(value, width)
-        end = index.childEnd(child)
         width--
         break
-      }
       default:
         return false
     }
   }
 }
 
-/** The first run that ends at or above `value`, and its place; `first` is `Infinity` behind the last run. */
-function runOf(
-  source: PartitionBytes,
-  width: number,
-  end: number,
-  value: number,
-): { index: number; first: number; runs: number; start: number } {
-  const runs = source.count(width, end)
-  const start = end - 1 - width - 2 * runs * width
-  const index = source.countBelow(start + width, runs, width, 2 * width, value)
-  return { index, first: index < runs ? source.number(start + 2 * index * width, width) : Infinity, runs, start }
+/**
+ * Whether one of the ascending numbers at `start`, at least one, is `value`. No branches on what is found, see the search in
+ * lists. The loops differ in how they read a number only.
+ */
+function vecHas({ bytes, view }: PartitionBytes, width: number, start: number, count: number, value: number): boolean {
+  let low = start
+  let length = count
+  switch (width) {
+    case 1:
+      while (length > 1) {
+        const half = length >>> 1
+        low += half & -Number(bytes[low + half]! <= value)
+        length -= half
+      }
+      return bytes[low] === value
+    case 2:
+      while (length > 1) {
+        const half = length >>> 1
+        low += (2 * half) & -Number(view.getUint16(low + 2 * half, false) <= value)
+        length -= half
+      }
+      return view.getUint16(low, false) === value
+    case 3:
+      while (length > 1) {
+        const half = length >>> 1
+        low += (3 * half) & -Number(uint24(bytes, low + 3 * half) <= value)
+        length -= half
+      }
+      return uint24(bytes, low) === value
+    default:
+      while (length > 1) {
+        const half = length >>> 1
+        low += (4 * half) & -Number(view.getUint32(low + 4 * half, false) <= value)
+        length -= half
+      }
+      return view.getUint32(low, false) === value
+  }
 }
 
 /** How many values are at or below `value`. */
@@ -93,10 +110,8 @@ export function partitionRank(source: PartitionBytes, width: number, end: number
 }
 
 function rankBits({ view }: PartitionBytes, start: number, value: number): number {
-  const words = value >>> 5
-  let rank = 0
-  for (let i = 0, at = start; i < words; i++, at += 4) rank += popcount(view.getInt32(at, true))
-  return rank + popcount(view.getInt32(start + 4 * words, true) & (-1 >>> (31 - (value & 31))))
+  const end = start + 4 * (value >>> 5)
+  return countBitsOfBytes(view, start, end) + popcount(view.getInt32(end, true) & bitsUpTo(value & 31))
 }
 
 /** The value at an index below the partition's count. */
@@ -138,101 +153,26 @@ export function partitionSelect(source: PartitionBytes, width: number, end: numb
   }
 }
 
-/**
- * Writes values to `out` from `at` on, in order, until it is full.
- *
- * @param base What the levels above add to each value.
- * @param from The lowest value wanted, on the partition's own level.
- * @returns The index behind the last value written.
- */
-export function copyPartition(
-  source: PartitionBytes,
-  width: number,
-  end: number,
-  base: number,
-  from: number,
-  out: Uint32Array,
-  at: number,
-): number {
+/** The highest value of a partition that has any. */
+export function partitionLast(source: PartitionBytes, width: number, end: number): number {
   switch (source.bytes[end - 1]) {
     case KIND_FULL:
-      return copyRun(base + from, base + CAPACITY[width]! - 1, out, at)
-    case KIND_BITMAP:
-      return copyBitmap(source, width, end, base, from, out, at)
-    case KIND_VEC: {
-      const count = source.count(width, end)
-      const start = end - 1 - width - count * width
-      const first = from === 0 ? 0 : source.countBelow(start, count, width, width, from)
-      const stop = start + width * Math.min(count, first + out.length - at)
-      let next = at
-      for (let place = start + first * width; place < stop; place += width) out[next++] = base + source.number(place, width)
-      return next
+      return CAPACITY[width]! - 1
+    case KIND_BITMAP: {
+      let at = end - 5
+      while (source.view.getInt32(at, true) === 0) at -= 4
+      return 8 * (at - bitsAt(width, end)) + 31 - Math.clz32(source.view.getInt32(at, true))
     }
-    case KIND_RUN: {
-      const { index, runs, start } = runOf(source, width, end, from)
-      let next = at
-      for (let i = index; i < runs && next < out.length; i++) {
-        const first = Math.max(from, source.number(start + 2 * i * width, width))
-        next = copyRun(base + first, base + source.number(start + (2 * i + 1) * width, width), out, next)
-      }
-      return next
-    }
-    case KIND_TREE:
-      return copyTree(source, width, end, base, from, out, at)
-    default:
-      return at
-  }
-}
-
-function copyRun(first: number, last: number, out: Uint32Array, at: number): number {
-  const length = Math.min(last - first + 1, out.length - at)
-  for (let i = 0; i < length; i++) out[at + i] = first + i
-  return at + length
-}
-
-function copyBitmap(
-  { view }: PartitionBytes,
-  width: number,
-  end: number,
-  base: number,
-  from: number,
-  out: Uint32Array,
-  at: number,
-): number {
-  const start = bitsAt(width, end)
-  let next = at
-  let mask = -1 << (from & 31)
-  for (let low = from - (from & 31); low < CAPACITY[width]! && next < out.length; low += 32) {
-    let word = view.getInt32(start + low / 8, true) & mask
-    mask = -1
-    while (word !== 0 && next < out.length) {
-      out[next++] = base + low + lowestBit(word)
-      word &= word - 1
+    case KIND_VEC:
+    case KIND_RUN:
+      // Before the count stands the last value, or the end of the last run.
+      return source.number(end - 1 - 2 * width, width)
+    default: {
+      const index = new TreeIndex(source, width, end)
+      const segment = index.segments()[index.children - 1]!
+      return segment * CAPACITY[width - 1]! + partitionLast(source, width - 1, index.offsetsAt)
     }
   }
-  return next
-}
-
-function copyTree(
-  source: PartitionBytes,
-  width: number,
-  end: number,
-  base: number,
-  from: number,
-  out: Uint32Array,
-  at: number,
-): number {
-  const index = new TreeIndex(source, width, end)
-  const segments = index.segments()
-  const size = CAPACITY[width - 1]!
-  const wanted = segmentAt(from, width)
-  let next = at
-  for (let i = from === 0 ? 0 : index.childrenBelow(wanted); i < index.children && next < out.length; i++) {
-    const segment = segments[i]!
-    const rest = segment === wanted ? restOf(from, width) : 0
-    next = copyPartition(source, width - 1, index.childEnd(i), base + segment * size, rest, out, next)
-  }
-  return next
 }
 
 /** How many values a partition has. Bitmaps and runs are counted; the rest says it. */

@@ -1,4 +1,4 @@
-import { popcount } from '../bits.ts'
+import { countBitsOfBytes } from '../bits.ts'
 import { SplinterError, type SplinterErrorCode } from '../errors.ts'
 import {
   BITMAP_BYTES,
@@ -15,8 +15,7 @@ import {
   treeIndexBytes,
   vecBytes,
 } from '../format.ts'
-import type { PartitionBytes } from './partition.ts'
-import { TreeIndex } from './partition.ts'
+import { type PartitionBytes, TreeIndex, uint24 } from './partition.ts'
 
 function fail(code: SplinterErrorCode, message: string, offset: number): never {
   throw new SplinterError(code, `${message}, offset=${offset}`, offset)
@@ -64,8 +63,7 @@ function checkLength(start: number, end: number, expected: number): void {
 
 function validateBitmap({ view }: PartitionBytes, width: number, start: number, end: number): number {
   checkLength(start, end, BITMAP_BYTES[width]!)
-  let count = 0
-  for (let at = start; at < end - 1; at += 4) count += popcount(view.getInt32(at, true))
+  const count = countBitsOfBytes(view, start, end - 1)
   if (count === 0 && width < 4) fail('CHILD_EMPTY', 'a child without values', start)
   return count
 }
@@ -73,14 +71,30 @@ function validateBitmap({ view }: PartitionBytes, width: number, start: number, 
 function validateVec(source: PartitionBytes, width: number, start: number, end: number): number {
   const count = countField(source, width, start, end)
   checkLength(start, end, vecBytes(width, count))
-  const last = start + (count - 1) * width
-  let before = -1
-  for (let at = start; at <= last; at += width) {
-    const value = source.number(at, width)
-    if (value <= before) fail('VALUES_ORDER', 'values do not ascend', at)
-    before = value
-  }
+  const wrong = firstOutOfOrder(source, width, start, count)
+  if (wrong < count) fail('VALUES_ORDER', 'values do not ascend', start + wrong * width)
   return count
+}
+
+/** The index of the first number that is not above the one before it; `count` if there is none. */
+function firstOutOfOrder({ bytes, view }: PartitionBytes, width: number, start: number, count: number): number {
+  let before = -1
+  let i = 0
+  // The loops differ in how they read a number only.
+  switch (width) {
+    case 1:
+      for (let value = 0; i < count && (value = bytes[start + i]!) > before; i++) before = value
+      break
+    case 2:
+      for (let value = 0; i < count && (value = view.getUint16(start + 2 * i, false)) > before; i++) before = value
+      break
+    case 3:
+      for (let value = 0; i < count && (value = uint24(bytes, start + 3 * i)) > before; i++) before = value
+      break
+    default:
+      for (let value = 0; i < count && (value = view.getUint32(start + 4 * i, false)) > before; i++) before = value
+  }
+  return i
 }
 
 function validateRuns(source: PartitionBytes, width: number, start: number, end: number): number {
@@ -134,8 +148,7 @@ function checkSegments({ bytes, view }: PartitionBytes, { children, segmentsAt }
     }
     return
   }
-  let present = 0
-  for (let at = segmentsAt; at < segmentsAt + 32; at += 4) present += popcount(view.getInt32(at, true))
+  const present = countBitsOfBytes(view, segmentsAt, segmentsAt + 32)
   if (present !== children)
     fail('SEGMENTS_ORDER', `segment bitmap has another count, bits=${present} expected=${children}`, segmentsAt)
 }

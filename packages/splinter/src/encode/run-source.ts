@@ -1,0 +1,108 @@
+import { baseOf, segmentOf } from '../container/container.ts'
+import type { RunSink } from '../container/run-sink.ts'
+import { CAPACITY } from '../format.ts'
+import type { Output } from './output.ts'
+import { bitOf, type Source } from './source.ts'
+
+/** Maximal runs, the outer ones cut off at `first` and `last`. */
+export class RunSource implements Source {
+  readonly data: Uint32Array
+  readonly start: number
+  readonly end: number
+  readonly first: number
+  readonly last: number
+  readonly count: number
+
+  constructor(data: Uint32Array, start: number, end: number, first: number, last: number) {
+    this.data = data
+    this.start = start
+    this.end = end
+    this.first = first
+    this.last = last
+    let count = 0
+    for (let i = start; i < end; i++) count += this.#last(i) - this.#first(i) + 1
+    this.count = count
+  }
+
+  #first(run: number): number {
+    return Math.max(this.data[2 * run]!, this.first)
+  }
+
+  #last(run: number): number {
+    return Math.min(this.data[2 * run + 1]!, this.last)
+  }
+
+  segments(width: number): number {
+    let segments = 0
+    let before = -1
+    for (let i = this.start; i < this.end; i++) {
+      const low = segmentOf(this.#first(i), width)
+      const high = segmentOf(this.#last(i), width)
+      segments += high - low + (low === before ? 0 : 1)
+      before = high
+    }
+    return segments
+  }
+
+  split(width: number): RunSource[] {
+    const size = CAPACITY[width - 1]!
+    const sources: RunSource[] = []
+    for (let run = this.start, first = this.first; run < this.end; ) {
+      const end = baseOf(first, width - 1) + size
+      let next = run
+      while (next < this.end && this.#first(next) < end) next++
+      const last = this.#last(next - 1)
+      sources.push(new RunSource(this.data, run, next, first, Math.min(last, end - 1)))
+      const isCut = last >= end
+      run = isCut ? next - 1 : next
+      first = isCut || run === this.end ? end : this.#first(run)
+    }
+    return sources
+  }
+
+  get runsKnown(): number {
+    return this.end - this.start
+  }
+
+  runs(): number {
+    return this.end - this.start
+  }
+
+  putRuns(output: Output, width: number): void {
+    for (let i = this.start; i < this.end; i++) {
+      output.put(this.#first(i), width)
+      output.put(this.#last(i), width)
+    }
+  }
+
+  collectRuns(sink: RunSink): void {
+    for (let i = this.start; i < this.end; i++) sink.append(this.#first(i), this.#last(i))
+  }
+
+  putValues(output: Output, width: number): void {
+    for (let i = this.start; i < this.end; i++) {
+      for (let value = this.#first(i), last = this.#last(i); value <= last; value++) output.put(value, width)
+    }
+  }
+
+  putBits({ bytes }: Output, start: number, width: number): void {
+    for (let i = this.start; i < this.end; i++) {
+      fillBits(bytes, start, bitOf(this.#first(i), width), bitOf(this.#last(i), width))
+    }
+  }
+}
+
+/** Sets the bits `first` to `last` of a bitmap that begins at `start`. */
+function fillBits(bytes: Uint8Array, start: number, first: number, last: number): void {
+  const firstByte = start + (first >>> 3)
+  const lastByte = start + (last >>> 3)
+  const head = (0xff << (first & 7)) & 0xff
+  const tail = 0xff >>> (7 - (last & 7))
+  if (firstByte === lastByte) {
+    bytes[firstByte]! |= head & tail
+    return
+  }
+  bytes[firstByte]! |= head
+  bytes.fill(0xff, firstByte + 1, lastByte)
+  bytes[lastByte]! |= tail
+}
