@@ -298,6 +298,23 @@ describe('reads', () => {
     expect(world.calls).toEqual(['ReadPages', 'ReadPages'])
   })
 
+  test('a page that arrives while it is being looked up is not asked for again', async () => {
+    const world = openWorld()
+    const volume = await pushedVolume((await world.open()).client, { 1: 1, 2: 2 })
+    const { client, local } = await world.open()
+    const snapshot = (await client.openVolume(volume.volumeId)).snapshot()
+    world.calls.length = 0
+    let other: Promise<unknown> | undefined
+    // The look-up of page 2 has its answer late: another read has fetched the page by then.
+    local.before = async (call) => {
+      if (call !== 'getMany' || other !== undefined) return
+      other = snapshot.readMany([1, 2])
+      await other
+    }
+    expect(stampOf(await snapshot.read(2))).toBe(2)
+    expect(world.calls.filter((name) => name === 'ReadPages')).toHaveLength(1)
+  })
+
   test('wrong pages and wrong bytes are refused', async () => {
     const { client } = await openWorld().open()
     const volume = await pushedVolume(client, { 1: 1 })

@@ -128,7 +128,7 @@ export class CommitLog {
     const sources = await Promise.all(layerSources(lsn).map(async (source) => (await cache.get(volumeId, source)).record))
     const commit = await writeCommit(attempt, { volumeId, base, sources, nowMs: nowMs(), codec })
     const isCreated = await this.#create(commit, options.signal)
-    if (!isCreated) return this.#outcomeAfter(attempt, await this.#taken(lsn, options.signal), options.signal)
+    if (!isCreated) return this.#outcomeAfter(attempt, await this.#taken(lsn, options.signal, undefined), options.signal)
     cache.keep({ record: commit.record, sealed: commit.sealed })
     this.#see(lsn)
     return { type: 'committed', snapshot: snapshotOf(commit.record) }
@@ -165,30 +165,33 @@ export class CommitLog {
     const { lsn, volumeId } = commit.record
     const withSignal = signal === undefined ? {} : { signal }
     // The hint goes out beside the record, so that it costs no round trip; it may fail, and it may be wrong.
-    const hint = lsn % HINT_INTERVAL === 0 ? store.put(storeKeys.head(volumeId), encodeHeadHint(lsn), withSignal).catch(() => undefined) : undefined
+    const hint =
+      lsn % HINT_INTERVAL === 0
+        ? store.put(storeKeys.head(volumeId), encodeHeadHint(lsn), withSignal).catch(() => undefined)
+        : undefined
     try {
       await store.create(storeKeys.commit(volumeId, lsn), commit.body, withSignal)
       return true
     } catch (error) {
       if (isTypedError(error) && error.kind === 'conflict') return false
       // A reply that was lost says nothing. Only the record itself does.
-      if (isTypedError(error) && error.kind === 'unknown') return !(await this.#isTaken(lsn, signal, error))
-      throw error
+      if (!isTypedError(error) || error.kind !== 'unknown') throw error
+      await this.#taken(lsn, signal, error)
+      return false
     } finally {
       await hint
     }
   }
 
-  async #isTaken(lsn: Lsn, signal: AbortSignal | undefined, cause: Error): Promise<true> {
-    const taken = await this.#context.cache.probe(this.volumeId, lsn, signal)
-    if (taken !== undefined) return true
-    throw new CommitLogError('COMMIT_UNDECIDED', `the store did not tell whether the commit was created, lsn=${lsn}`, { cause })
-  }
-
-  /** The record that exists at an LSN, according to a create that was refused. */
-  async #taken(lsn: Lsn, signal: AbortSignal | undefined): Promise<StoredCommit> {
-    const taken = await this.#context.cache.probe(this.volumeId, lsn, signal)
-    if (taken === undefined) throw new CommitLogError('COMMIT_UNDECIDED', `the store refused a commit and does not show another, lsn=${lsn}`)
+  /**
+   * The record at the place of a create that was refused, or whose reply was lost. While nobody can say what is there, the
+   * attempt is undecided: not even a failed read may look like a failed write.
+   */
+  async #taken(lsn: Lsn, signal: AbortSignal | undefined, cause: unknown): Promise<StoredCommit> {
+    const taken = await this.#context.cache.probe(this.volumeId, lsn, signal).catch((error: unknown) => {
+      throw undecided(lsn, error)
+    })
+    if (taken === undefined) throw undecided(lsn, cause)
     this.#see(lsn)
     return taken
   }
@@ -196,7 +199,10 @@ export class CommitLog {
   /** A commit that must exist; looks for it once when it was not seen yet. */
   async #stored(lsn: Lsn, signal: AbortSignal | undefined): Promise<StoredCommit> {
     if (lsn > LSN_NONE) {
-      const stored = lsn <= this.#seen ? await this.#context.cache.get(this.volumeId, lsn) : await this.#context.cache.probe(this.volumeId, lsn, signal)
+      const stored =
+        lsn <= this.#seen
+          ? await this.#context.cache.get(this.volumeId, lsn)
+          : await this.#context.cache.probe(this.volumeId, lsn, signal)
       if (stored !== undefined) {
         this.#see(lsn)
         return stored
@@ -274,3 +280,6 @@ export class CommitLog {
   }
 }
 
+function undecided(lsn: Lsn, cause: unknown): CommitLogError {
+  return new CommitLogError('COMMIT_UNDECIDED', `the store does not tell whether the commit was created, lsn=${lsn}`, { cause })
+}

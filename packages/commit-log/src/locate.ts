@@ -79,7 +79,10 @@ export function findRuns(commit: StoredCommit, pages: Splinter): PageLocation[] 
     locations.push({ pages: found, lsn: record.lsn, content })
   }
   if (remaining.size > 0) {
-    throw new CommitLogError('COMMIT_PAGE_WITHOUT_CONTENT', `commit names no place for page ${remaining.first()}, lsn=${record.lsn}`)
+    throw new CommitLogError(
+      'COMMIT_PAGE_WITHOUT_CONTENT',
+      `commit names no place for page ${remaining.first()}, lsn=${record.lsn}`,
+    )
   }
   return locations
 }

@@ -1,5 +1,13 @@
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import { type CommitRecord, decodeCommit, type Lsn, layerCountMax, sealedLength, storeKeys, type VolumeId } from '@graft-ts/volume'
+import {
+  type CommitRecord,
+  decodeCommit,
+  type Lsn,
+  layerCountMax,
+  sealedLength,
+  storeKeys,
+  type VolumeId,
+} from '@graft-ts/volume'
 import { LRUCache } from 'lru-cache'
 import { CommitLogError } from './errors.ts'
 
@@ -63,7 +71,10 @@ export class RecordCache {
     if (sealed === undefined) return undefined
     const { record } = decodeCommit(sealed)
     if (record.volumeId !== volumeId || record.lsn !== lsn) {
-      throw new CommitLogError('COMMIT_FOREIGN', `record of another place, got=${record.volumeId}/${record.lsn} expected=${volumeId}/${lsn}`)
+      throw new CommitLogError(
+        'COMMIT_FOREIGN',
+        `record of another place, got=${record.volumeId}/${record.lsn} expected=${volumeId}/${lsn}`,
+      )
     }
     const commit = { record, sealed }
     this.keep(commit)

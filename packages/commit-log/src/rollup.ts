@@ -2,9 +2,9 @@ import { Splinter, SplinterView } from '@graft-ts/splinter'
 import {
   type Changes,
   type CommitRecord,
+  type Lsn,
   layerCountMax,
   layerLsn,
-  type Lsn,
   lowerFloor,
   PAGE_INDEX_MAX,
   type PageSet,

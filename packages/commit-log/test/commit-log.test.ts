@@ -1,4 +1,4 @@
-import { metered, type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
+import { type GetOptions, metered, type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { encodeHeadHint, type Lsn, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
@@ -69,7 +69,8 @@ describe('I6: retries are harmless', () => {
     let losses = 0
     const store: ObjectStore = new Proxy(inner, {
       get(target, property) {
-        if (property !== 'create') return Reflect.get(target, property, target).bind?.(target) ?? Reflect.get(target, property, target)
+        if (property !== 'create')
+          return Reflect.get(target, property, target).bind?.(target) ?? Reflect.get(target, property, target)
         return async (...call: Parameters<ObjectStore['create']>) => {
           await target.create(...call)
           losses++
@@ -93,6 +94,28 @@ describe('I6: retries are harmless', () => {
     })
     const { log } = open(store)
     await expect(log.append(attemptOf(step([1]), 0))).rejects.toMatchObject({ code: 'COMMIT_UNDECIDED', kind: 'unknown' })
+  })
+
+  test('a lost reply stays undecided while the record cannot be read back, and is found when it can', async () => {
+    const inner = new MemoryStore()
+    let isDown = false
+    const store = Object.assign(Object.create(inner) as ObjectStore, {
+      capabilities: inner.capabilities,
+      get: async (key: string, options?: GetOptions) => {
+        if (isDown) throw new StoreError('STORE_UNAVAILABLE', 'down')
+        return inner.get(key, options)
+      },
+      create: async (key: string, body: Uint8Array) => {
+        await inner.create(key, body)
+        isDown = true
+        throw new StoreError('STORE_OUTCOME_UNKNOWN', 'no reply')
+      },
+    })
+    const { log, other } = open(store)
+    const attempt = attemptOf(step([1]), 0)
+    await expect(log.append(attempt)).rejects.toMatchObject({ code: 'COMMIT_UNDECIDED', kind: 'unknown' })
+    isDown = false
+    expect(await other().append(attempt)).toMatchObject({ type: 'committed', snapshot: { lsn: 1 } })
   })
 
   test('an attempt that became invalid is still found if it landed', async () => {

@@ -65,7 +65,11 @@ export function statesOf(steps: readonly Step[]): State[] {
 }
 
 /** What changed in (since, until], straight from the plain commits. */
-export function naiveChanges(steps: readonly Step[], since: number, until: number): { pages: number[]; floor: number | undefined } {
+export function naiveChanges(
+  steps: readonly Step[],
+  since: number,
+  until: number,
+): { pages: number[]; floor: number | undefined } {
   const pages = new Set<number>()
   let floor = Number.POSITIVE_INFINITY
   for (let lsn = until; lsn > since; lsn--) {
@@ -112,4 +116,3 @@ export function attemptOf(step: Step, baseLsn: number, ids: { client?: ClientId;
     inline: { pages, data },
   }
 }
-

@@ -1,7 +1,7 @@
-import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { metered } from '@graft-ts/storage-adapters'
 import { Splinter } from '@graft-ts/splinter'
-import { type CommitRecord, layerCountMax, layerLsn, type Lsn } from '@graft-ts/volume'
+import { metered } from '@graft-ts/storage-adapters'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
+import { type CommitRecord, type Lsn, layerCountMax, layerLsn } from '@graft-ts/volume'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCommitLogs } from '../src/index.ts'
@@ -43,7 +43,8 @@ describe('decomposeRange', () => {
 
   test('a million commits are at most 37 records away', () => {
     let most = 0
-    for (let since = 0; since < 1_000_000; since += 997) most = Math.max(most, decomposeRange(since as Lsn, 999_999 as Lsn).length)
+    for (let since = 0; since < 1_000_000; since += 997)
+      most = Math.max(most, decomposeRange(since as Lsn, 999_999 as Lsn).length)
     expect(most).toBeLessThanOrEqual(37)
   })
 })
@@ -95,7 +96,8 @@ describe('rollup layers', () => {
         for (let lsn = 1; lsn <= steps.length; lsn++) {
           const record = await log.record(lsn as Lsn)
           expect(record.layers).toHaveLength(layerCountMax(record.lsn))
-          for (let layer = 1; layer <= record.layers.length; layer++) expect(layerPages(record, layer)).toEqual(naiveLayer(steps, lsn, layer))
+          for (let layer = 1; layer <= record.layers.length; layer++)
+            expect(layerPages(record, layer)).toEqual(naiveLayer(steps, lsn, layer))
         }
       }),
       { ...parameters, numRuns: Math.min(parameters.numRuns, 100) },
@@ -116,7 +118,10 @@ function naiveLayer(steps: readonly Step[], lsn: number, layer: number) {
   const writer = (page: number) => {
     for (let n = lsn - 2 ** (layer - 1); ; n--) if (steps[n - 1]?.pages.includes(page)) return n
   }
-  return { pages: whole.pages.filter((page) => !newer.pages.includes(page)).map((page) => [page, writer(page)]), floor: whole.floor }
+  return {
+    pages: whole.pages.filter((page) => !newer.pages.includes(page)).map((page) => [page, writer(page)]),
+    floor: whole.floor,
+  }
 }
 
 describe('I5: locate finds the commit that wrote each page, and nothing that was cut off', () => {

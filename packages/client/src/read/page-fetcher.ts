@@ -1,6 +1,6 @@
 import type { PageLimits, ReadPage } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
-import type { Lsn } from '@graft-ts/volume'
+import { LSN_NONE, type Lsn } from '@graft-ts/volume'
 import type { ReadContext } from '../context.ts'
 import { ClientError, throwIfAborted } from '../errors.ts'
 import { retried } from '../retry.ts'
@@ -49,10 +49,15 @@ export class PageFetcher {
     signal: AbortSignal | undefined,
   ): Promise<ReadPage[]> {
     throwIfAborted(signal)
-    const asked = wanted.filter((pageIndex) => !this.isUnderWay(lsn, pageIndex))
-    const along = useful.filter((pageIndex) => !this.isUnderWay(lsn, pageIndex))
+    // A page may have arrived between the look-up that missed it and this call.
+    const isAbsent = (pageIndex: number): boolean =>
+      this.#cached(lsn, pageIndex) === undefined && !this.isUnderWay(lsn, pageIndex)
+    const asked = wanted.filter(isAbsent)
+    const along = useful.filter(isAbsent)
     for (const pageIndex of [...asked, ...along]) this.#flights.set(flightKey(lsn, pageIndex), newFlight())
-    const arrivals = wanted.map((pageIndex) => (this.#flights.get(flightKey(lsn, pageIndex)) as Flight).arrival)
+    const arrivals = wanted.map(
+      (pageIndex) => this.#flights.get(flightKey(lsn, pageIndex))?.arrival ?? this.#cached(lsn, pageIndex),
+    )
     // Others may be waiting for the same pages, so no single caller's signal ends the request.
     if (asked.length > 0) void this.#request(lsn, asked, along)
     else for (const pageIndex of along) this.#settle(lsn, pageIndex, (flight) => flight.land(undefined))
@@ -74,6 +79,12 @@ export class PageFetcher {
     await fetches()
     await this.#context.queue.idle()
     if (this.#keepFailure !== undefined && this.#keepFailure !== failureBefore) throw this.#keepFailure.error
+  }
+
+  #cached(lsn: Lsn, pageIndex: number): ReadPage | undefined {
+    const { cache, volumeId, base } = this.#context
+    const page = cache.find(volumeId, pageIndex, lsn, base().lsn)
+    return page && { pageIndex, writtenLsn: page.bytes === undefined ? LSN_NONE : page.from, bytes: page.bytes }
   }
 
   async #request(lsn: Lsn, asked: readonly number[], along: readonly number[]): Promise<void> {

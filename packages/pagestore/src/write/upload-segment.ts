@@ -24,7 +24,9 @@ interface Failure {
 }
 
 // Another try with the same bytes may succeed; the others fail the same way each time.
-const RETRIED: ReadonlySet<string> = new Set(['unavailable', 'exhausted', 'unknown'])
+const RETRIED: ReadonlySet<string> = new Set(['unavailable', 'unknown'])
+// The one limit of a store that passes by itself.
+const THROTTLED = 'STORE_THROTTLED'
 const RETRY_DELAY_MS_MAX = 10_000
 
 /**
@@ -41,11 +43,15 @@ export async function uploadSegment(key: string, bytes: Uint8Array, options: Upl
   for (let attempt = 1; ; attempt++) {
     const failure = await tryOnce(key, bytes, options)
     if (failure === undefined) return attempt
-    if (attempt >= options.attemptsMax || !RETRIED.has(failure.kind)) throw uploadFailed(failure, attempt)
+    if (attempt >= options.attemptsMax || !isPassing(failure)) throw uploadFailed(failure, attempt)
     options.onRetry(attempt, failure)
     const pauseMs = Math.min(options.retryDelayMs * 2 ** (attempt - 1), RETRY_DELAY_MS_MAX)
     await delay(options.timers, pauseMs * (0.5 + options.random() / 2))
   }
+}
+
+function isPassing(failure: Failure): boolean {
+  return RETRIED.has(failure.kind) || failure.code === THROTTLED
 }
 
 async function tryOnce(key: string, bytes: Uint8Array, options: UploadOptions): Promise<Failure | undefined> {
@@ -108,7 +114,8 @@ function failureOf(cause: unknown): Failure {
 
 function uploadFailed(failure: Failure, attempts: number): PagestoreError {
   const message = `the pages could not be stored, attempts=${attempts} cause=${failure.code}`
-  return failure.kind === 'exhausted'
-    ? new PagestoreError('SEGMENT_UPLOAD', message, { kind: 'exhausted', retryAfterMs: RETRY_DELAY_MS_MAX, cause: failure.cause })
-    : new PagestoreError('SEGMENT_UPLOAD', message, { cause: failure.cause })
+  if (failure.kind !== 'exhausted') return new PagestoreError('SEGMENT_UPLOAD', message, { cause: failure.cause })
+  // A store that slows its callers down will go on; one that is full will not, so nobody is told to wait for it.
+  const hint = failure.code === THROTTLED ? { retryAfterMs: RETRY_DELAY_MS_MAX } : {}
+  return new PagestoreError('SEGMENT_UPLOAD', message, { kind: 'exhausted', ...hint, cause: failure.cause })
 }

@@ -170,9 +170,21 @@ describe('uploads that fail', () => {
     expect((await read(volumeId, lsn, [2])).get(2)?.bytes).toEqual(pages.get(2))
   })
 
-  test('a full store is said to be full', async () => {
+  test('a full store is said to be full, at once and without a hint to come back', async () => {
+    const { write, newVolume, scripted } = openGated()
+    let creates = 0
+    scripted.onCreate = () => {
+      creates += 1
+      return Promise.reject(new StoreError('STORE_FULL', 'no space left'))
+    }
+    const error = await write(newVolume(), pagesOf([1])).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ kind: 'exhausted', code: 'SEGMENT_UPLOAD', retryAfterMs: undefined })
+    expect(creates).toBe(1)
+  })
+
+  test('a store that slows its callers down is tried again, and then says when to come back', async () => {
     const { write, newVolume, scripted, timers } = openGated()
-    scripted.onCreate = () => Promise.reject(new StoreError('STORE_FULL', 'no space left'))
+    scripted.onCreate = () => Promise.reject(new StoreError('STORE_THROTTLED', 'slow down'))
     const writing = write(newVolume(), pagesOf([1])).catch((error: unknown) => error)
     await timers.advance(10_000)
     expect(await writing).toMatchObject({ kind: 'exhausted', code: 'SEGMENT_UPLOAD', retryAfterMs: 10_000 })
