@@ -15,7 +15,7 @@ export function countBits(words: Uint32Array, start: number, end: number): numbe
 }
 
 /** How many bits of three words are set: their sums of four bits each are added before they are folded, 12 fit into 4 bits. */
-export function popcount3(a: number, b: number, c: number): number {
+function popcount3(a: number, b: number, c: number): number {
   const x = a - ((a >>> 1) & 0x55555555)
   const y = b - ((b >>> 1) & 0x55555555)
   const z = c - ((c >>> 1) & 0x55555555)

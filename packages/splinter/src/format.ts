@@ -7,12 +7,9 @@
  *                  13      1  kind of the root partition, the last byte of every partition
  *                  ..     ..  the rest of the root partition, from byte 0 of the file on
  *
- * A partition belongs to a level. `Width` is the number of bytes that a value has on that level: 4 at the root, one less
+ * A partition belongs to a level. Its *width* is the number of bytes that a value has on that level: 4 at the root, one less
  * for each tree on the way down. Numbers inside partitions are big-endian and as wide as the level.
  */
-
-/** Bytes of a value on a level. */
-export type Width = 1 | 2 | 3 | 4
 
 /** Kind bytes. */
 export const KIND_EMPTY = 0
@@ -55,7 +52,7 @@ export function treeIndexBytes(width: number, segments: number): number {
 }
 
 /** What a tree is taken to cost before it is built, without the kind byte. */
-export function treeBytesEstimate(width: number, count: number, segments: number): number {
+function treeBytesEstimate(width: number, count: number, segments: number): number {
   const childBytes = Math.min((Math.floor(count / segments) + 1) * (width - 1), BITMAP_BYTES[width - 1]!)
   return treeIndexBytes(width, segments) + segments + segments * childBytes
 }

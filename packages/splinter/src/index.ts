@@ -1,4 +1,4 @@
 export { SplinterError, type SplinterErrorCode, type SplinterErrorKind } from './errors.ts'
-export type { SetLike, SplinterReader } from './reader.ts'
-export { Splinter } from './splinter.ts'
+export type { SetLike, SetReader } from './reader.ts'
+export { Splinter, type SplinterReader } from './splinter.ts'
 export { SplinterView } from './view.ts'

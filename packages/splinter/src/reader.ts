@@ -8,14 +8,13 @@ import { encodeSet } from './encode/encode.ts'
 import { SplinterError } from './errors.ts'
 import { VALUE_MAX } from './format.ts'
 import { MemberIterator } from './member-iterator.ts'
-import type { Splinter } from './splinter.ts'
 import { ascends, checkRange, collectValues, isValue } from './values.ts'
 
 /**
  * What operations take as their other set: a Splinter or a view of one, anything with the `size`, `has` and `keys` of an
  * ECMAScript Set, or any iterable. Iterables need not ascend; those that do are cheaper.
  */
-export type SetLike = SplinterReader | Iterable<number> | SetMethods
+export type SetLike = SetReader<unknown> | Iterable<number> | SetMethods
 
 interface SetMethods {
   readonly size: number
@@ -28,30 +27,32 @@ const INSPECTED = 16
 const ARRAY_MEMBERS_MAX = 2 ** 30
 
 // Set by the class, which alone can reach its private field.
-let coreOfReader: (reader: SplinterReader) => Core
+let coreOfReader: (reader: SetReader<unknown>) => Core
 
 /**
- * The questions that a set of integers from 0 to 2^32 - 1 answers, whether it is a {@link Splinter} or a `SplinterView`.
+ * The questions that a set of integers from 0 to 2^32 - 1 answers, whether it is a `Splinter` or a `SplinterView`.
  * Named like those of an ECMAScript Set where that has them; iteration is in ascending order.
  *
  * `n` in the costs below is the number of members, `m` that of the other set. Dense stretches count as few members: runs
  * and bitmaps are worked on as such.
+ *
+ * @typeParam Owned What operations give: `Splinter`.
  */
-export abstract class SplinterReader implements Iterable<number> {
+export abstract class SetReader<Owned> implements Iterable<number> {
   readonly #core: Core
-  readonly #splinterOf: (container: Container | undefined) => Splinter
+  readonly #splinterOf: (container: Container | undefined) => Owned
 
   static {
     coreOfReader = (reader) => reader.#core
     // Node, Deno and Bun print an object with this method.
-    Object.defineProperty(SplinterReader.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value(this: SplinterReader): string {
+    Object.defineProperty(SetReader.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: SetReader<unknown>): string {
         return this.toString()
       },
     })
   }
 
-  protected constructor(core: Core, splinterOf: (container: Container | undefined) => Splinter) {
+  protected constructor(core: Core, splinterOf: (container: Container | undefined) => Owned) {
     this.#core = core
     this.#splinterOf = splinterOf
   }
@@ -160,26 +161,26 @@ export abstract class SplinterReader implements Iterable<number> {
   }
 
   /** The members of either set, as a new set. O(n + m), less where only one of them has a subtree. */
-  union(other: SetLike): Splinter {
+  union(other: SetLike): Owned {
     return this.#combine(other, UNION)
   }
 
   /** The members of both sets, as a new set. What cannot be a member is ignored. */
-  intersection(other: SetLike): Splinter {
+  intersection(other: SetLike): Owned {
     return this.#combine(other, INTERSECTION)
   }
 
   /** The members that the other set lacks, as a new set. What cannot be a member is ignored. */
-  difference(other: SetLike): Splinter {
+  difference(other: SetLike): Owned {
     return this.#combine(other, DIFFERENCE)
   }
 
   /** The members of exactly one of the sets, as a new set. */
-  symmetricDifference(other: SetLike): Splinter {
+  symmetricDifference(other: SetLike): Owned {
     return this.#combine(other, SYMMETRIC_DIFFERENCE)
   }
 
-  #combine(other: SetLike, operation: Operation): Splinter {
+  #combine(other: SetLike, operation: Operation): Owned {
     return this.#splinterOf(combine(this.#core.operand(), operandOf(other, operation.right), operation, 4))
   }
 
@@ -243,7 +244,7 @@ export abstract class SplinterReader implements Iterable<number> {
 }
 
 /** What answers a set's questions. */
-export function coreOf(reader: SplinterReader): Core {
+export function coreOf(reader: SetReader<unknown>): Core {
   return coreOfReader(reader)
 }
 
@@ -257,7 +258,7 @@ function isSubset(a: Container | undefined, b: Container | undefined): boolean {
  * @param isStrict Whether what cannot be a member is an error, because it would have to be in the result.
  */
 export function operandOf(other: SetLike, isStrict: boolean): Operand & { readonly others: number } {
-  if (other instanceof SplinterReader) return { ...coreOf(other).operand(), others: 0 }
+  if (other instanceof SetReader) return { ...coreOf(other).operand(), others: 0 }
   // The most common case is spared a copy of what is not kept as it is.
   if (other instanceof Uint32Array && ascends(other)) return { container: fromSorted(other, 4, false), isOwned: true, others: 0 }
   const { values, others } = collectValues(Symbol.iterator in other ? other : { [Symbol.iterator]: () => other.keys() })

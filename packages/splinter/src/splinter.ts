@@ -7,11 +7,14 @@ import { DIFFERENCE, INTERSECTION, type Operation, UNION } from './container/ope
 import { decodeRoot } from './partition/decode.ts'
 import { openFile } from './partition/file.ts'
 import { PartitionBytes } from './partition/partition.ts'
-import { coreOf, operandOf, type SetLike, SplinterReader } from './reader.ts'
+import { coreOf, operandOf, type SetLike, SetReader } from './reader.ts'
 import { unionAll } from './union-all.ts'
 import { checkRange, checkValue, isValue } from './values.ts'
 
-// Set by the class, which alone can reach its private root.
+/** A set that can be asked and combined, whether in memory ({@link Splinter}) or in its bytes (`SplinterView`). */
+export type SplinterReader = SetReader<Splinter>
+
+// Set by the class, which alone can reach its private core.
 let makeSplinter: (container: Container | undefined) => Splinter
 
 /**
@@ -26,7 +29,7 @@ let makeSplinter: (container: Container | undefined) => Splinter
  * const bytes = pages.toBytes()
  * ```
  */
-export class Splinter extends SplinterReader {
+export class Splinter extends SetReader<Splinter> {
   readonly #core: ContainerCore
 
   /**
@@ -75,7 +78,7 @@ export class Splinter extends SplinterReader {
 
   /** The union of many sets: cheaper than one after the other. */
   static unionAll(sets: Iterable<SetLike>): Splinter {
-    return makeSplinter(unionAll(Array.from(sets, (set) => coreOf(set instanceof SplinterReader ? set : new Splinter(set)))))
+    return makeSplinter(unionAll(Array.from(sets, (set) => coreOf(set instanceof SetReader ? set : new Splinter(set)))))
   }
 
   override get byteLength(): number {

@@ -1,6 +1,6 @@
 import { PartitionCore } from './partition/partition-core.ts'
-import { SplinterReader } from './reader.ts'
-import { splinterOf } from './splinter.ts'
+import { SetReader } from './reader.ts'
+import { type Splinter, splinterOf } from './splinter.ts'
 
 /**
  * A read-only set over encoded bytes, which are read in place: opening one checks the bytes and allocates next to nothing.
@@ -14,7 +14,7 @@ import { splinterOf } from './splinter.ts'
  * view.has(150)
  * ```
  */
-export class SplinterView extends SplinterReader {
+export class SplinterView extends SetReader<Splinter> {
   /** The bytes that the view reads: those that it was given, not a copy. */
   readonly bytes: Uint8Array
 

@@ -241,7 +241,7 @@ function runsOf({ children, low, high }: TreeContainer): RunContainer {
 }
 
 /** The same values as a list. */
-export function flatten(container: Container): ListContainer {
+function flatten(container: Container): ListContainer {
   const values = allocate(container.count)
   copyValues(container, values, 0)
   return new ListContainer(values, container.count)

@@ -39,7 +39,12 @@ const unsound: [string, number[], string, number][] = [
   ['an unknown kind in a tree', bytes([9, 7], index4([0], [0], [0])), 'PARTITION_KIND', 1],
   ['an empty child', bytes(0, index4([0], [0], [0])), 'PARTITION_KIND', 0],
   ['an all-zero bitmap as a child', bytes(emptyBitmap3, 2, index4([0], [0], [0])), 'CHILD_EMPTY', 0],
-  ['a tree at width 1', bytes([0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 0, 0, 0, 5], index4([0], [0], [0])), 'PARTITION_KIND', 4],
+  [
+    'a tree at width 1',
+    bytes([0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 0, 5], [0, 0, 0, 0, 0, 0, 0, 0, 5], index4([0], [0], [0])),
+    'PARTITION_KIND',
+    4,
+  ],
   ['equal segments', bytes(child(1), child(2), index4([7, 0], [0, 1], [9, 9])), 'SEGMENTS_ORDER', 31],
   ['a child that ends where it begins', bytes(child(1), child(2), index4([14, 0], [0, 1], [0, 9])), 'CHILD_OFFSET', 14],
   ['children in descending order', bytes(child(1), child(2), index4([0, 7], [0, 1], [0, 9])), 'PARTITION_LENGTH', 0],
