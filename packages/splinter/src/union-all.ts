@@ -14,19 +14,19 @@ const CHUNK = 1024
 
 /** The union of many sets, none of which is changed. */
 export function unionAll(sets: readonly Core[]): Container | undefined {
+  const some = sets.filter((set) => set.size > 0)
+  if (some.length === 0) return undefined
   let members = 0
   let first = Infinity
   let last = -1
-  for (const set of sets) {
-    if (set.size === 0) continue
+  for (const set of some) {
     members += set.size
     first = Math.min(first, set.first())
     last = Math.max(last, set.last())
   }
-  if (members === 0) return undefined
   const span = last - first + 1
   const isDense = span <= BITS_MAX && span <= BITS_PER_MEMBER_MAX * members + BITS_FREE && members <= MEMBERS_PER_BIT_MAX * span
-  return isDense ? uniteInRow(sets, first, last) : uniteInPairs(sets)
+  return isDense ? uniteInRow(some, first, last) : uniteInPairs(some)
 }
 
 /** Sets a bit for each member. */
@@ -50,7 +50,7 @@ function uniteInRow(sets: readonly Core[], first: number, last: number): Contain
 
 /** Unites neighbours until one set is left, so that each member is copied as often as pairs of pairs are made. */
 function uniteInPairs(sets: readonly Core[]): Container | undefined {
-  let operands: Operand[] = sets.filter((set) => set.size > 0).map((set) => set.operand())
+  let operands: Operand[] = sets.map((set) => set.operand())
   while (operands.length > 1) {
     const united: Operand[] = []
     for (let i = 0; i + 1 < operands.length; i += 2) {

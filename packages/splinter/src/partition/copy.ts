@@ -1,5 +1,5 @@
 import { lowestBit } from '../bits.ts'
-import { CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC } from '../format.ts'
+import { CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC, SEGMENT_LIST_MAX } from '../format.ts'
 import { bitsAt, type PartitionBytes, restOf, runOf, segmentAt, TreeIndex, uint24 } from './partition.ts'
 
 /**
@@ -111,12 +111,15 @@ function copyTree(
   at: number,
 ): number {
   const index = new TreeIndex(source, width, end)
-  const segments = index.segments()
+  // A list of segments is read in place.
+  const isList = index.children <= SEGMENT_LIST_MAX
+  const segments = isList ? source.bytes : index.segments()
+  const segmentsAt = isList ? index.segmentsAt : 0
   const size = CAPACITY[width - 1]!
   const wanted = segmentAt(from, width)
   let next = at
   for (let i = from === 0 ? 0 : index.childrenBelow(wanted); i < index.children && next < out.length; i++) {
-    const segment = segments[i]!
+    const segment = segments[segmentsAt + i]!
     const rest = segment === wanted ? restOf(from, width) : 0
     const childEnd = index.childEnd(i)
     const childBase = base + segment * size

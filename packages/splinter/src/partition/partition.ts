@@ -1,4 +1,4 @@
-import { popcount } from '../bits.ts'
+import { popcount, selectBit } from '../bits.ts'
 import { BITMAP_BYTES, SEGMENT_LIST_MAX, SEGMENTS_MAX, segmentStoreBytes } from '../format.ts'
 
 /** The big-endian number of three bytes at `at`. */
@@ -135,6 +135,20 @@ export class TreeIndex {
       return index < this.children && bytes[this.segmentsAt + index] === segment ? index : -1
     }
     return ((bytes[this.segmentsAt + (segment >>> 3)]! >>> (segment & 7)) & 1) === 1 ? index : -1
+  }
+
+  /** The segment of child `index`. */
+  segment(index: number): number {
+    const { bytes, view } = this.source
+    if (this.children === SEGMENTS_MAX) return index
+    if (this.children <= SEGMENT_LIST_MAX) return bytes[this.segmentsAt + index]!
+    let rest = index
+    for (let word = 0; ; word++) {
+      const bits = view.getInt32(this.segmentsAt + 4 * word, true)
+      const count = popcount(bits)
+      if (rest < count) return 32 * word + selectBit(bits, rest)
+      rest -= count
+    }
   }
 
   /** All segments, ascending. */

@@ -135,19 +135,21 @@ export function partitionSelect(source: PartitionBytes, width: number, end: numb
     case KIND_RUN: {
       const runs = source.count(width, end)
       let rest = position
-      for (let at = end - 1 - width - 2 * runs * width; ; at += 2 * width) {
-        const first = source.number(at, width)
-        const length = source.number(at + width, width) - first + 1
-        if (rest < length) return first + rest
+      let at = end - 1 - width - 2 * runs * width
+      // The last run is not asked for its length, so the loop ends whatever the bytes say.
+      for (let i = 1; i < runs; i++, at += 2 * width) {
+        const length = source.number(at + width, width) - source.number(at, width) + 1
+        if (rest < length) break
         rest -= length
       }
+      return source.number(at, width) + rest
     }
     default: {
       const index = new TreeIndex(source, width, end)
       // Cumulative cardinalities are stored less one: the child is the first whose number is not below the position.
       const child = source.countBelow(index.cardinalitiesAt, index.children, width, width, position)
       const rest = position - index.countUpTo(child - 1)
-      const segment = index.segments()[child]!
+      const segment = index.segment(child)
       return segment * CAPACITY[width - 1]! + partitionSelect(source, width - 1, index.childEnd(child), rest)
     }
   }
@@ -169,7 +171,7 @@ export function partitionLast(source: PartitionBytes, width: number, end: number
       return source.number(end - 1 - 2 * width, width)
     default: {
       const index = new TreeIndex(source, width, end)
-      const segment = index.segments()[index.children - 1]!
+      const segment = index.segment(index.children - 1)
       return segment * CAPACITY[width - 1]! + partitionLast(source, width - 1, index.offsetsAt)
     }
   }
