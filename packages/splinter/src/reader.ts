@@ -1,8 +1,8 @@
+import { areDisjoint, combineSets, isSubset } from './combine-sets.ts'
 import { fromSorted } from './container/build.ts'
-import { combine, type Operand } from './container/combine.ts'
 import type { Container } from './container/container.ts'
+import { TemporaryCore } from './container/container-core.ts'
 import { DIFFERENCE, INTERSECTION, type Operation, SYMMETRIC_DIFFERENCE, UNION } from './container/operation.ts'
-import { isWithin, overlaps } from './container/relate.ts'
 import type { Core } from './core.ts'
 import { encodeSet } from './encode/encode.ts'
 import { SplinterError } from './errors.ts'
@@ -181,31 +181,29 @@ export abstract class SetReader<Owned> implements Iterable<number> {
   }
 
   #combine(other: SetLike, operation: Operation): Owned {
-    return this.#splinterOf(combine(this.#core.operand(), operandOf(other, operation.right), operation, 4))
+    return this.#splinterOf(combineSets(this.#core, coreOfSet(other, operation.right).core, operation, false))
   }
 
   /** Whether the other set has all members. */
   isSubsetOf(other: SetLike): boolean {
-    return isSubset(this.#core.operand().container, operandOf(other, false).container)
+    return isSubset(this.#core, coreOfSet(other, false).core)
   }
 
   /** Whether all members of the other set are in this one. */
   isSupersetOf(other: SetLike): boolean {
-    const { container, others } = operandOf(other, false)
-    return others === 0 && isSubset(container, this.#core.operand().container)
+    const { core, others } = coreOfSet(other, false)
+    return others === 0 && isSubset(core, this.#core)
   }
 
   /** Whether the sets have no member in common. */
   isDisjointFrom(other: SetLike): boolean {
-    const { container } = this.#core.operand()
-    const another = operandOf(other, false).container
-    return container === undefined || another === undefined || !overlaps(container, another)
+    return areDisjoint(this.#core, coreOfSet(other, false).core)
   }
 
   /** Whether the sets have the same members. Encoded bytes may differ all the same, unless they are canonical. */
   equals(other: SetLike): boolean {
-    const { container, others } = operandOf(other, false)
-    return others === 0 && (container?.count ?? 0) === this.size && isSubset(container, this.#core.operand().container)
+    const { core, others } = coreOfSet(other, false)
+    return others === 0 && core.size === this.size && isSubset(core, this.#core)
   }
 
   /**
@@ -248,20 +246,17 @@ export function coreOf(reader: SetReader<unknown>): Core {
   return coreOfReader(reader)
 }
 
-function isSubset(a: Container | undefined, b: Container | undefined): boolean {
-  return a === undefined || (b !== undefined && isWithin(a, b))
-}
-
 /**
  * The other set of an operation.
  *
  * @param isStrict Whether what cannot be a member is an error, because it would have to be in the result.
+ * @returns What answers its questions, and how many things in it cannot be members.
  */
-export function operandOf(other: SetLike, isStrict: boolean): Operand & { readonly others: number } {
-  if (other instanceof SetReader) return { ...coreOf(other).operand(), others: 0 }
+export function coreOfSet(other: SetLike, isStrict: boolean): { readonly core: Core; readonly others: number } {
+  if (other instanceof SetReader) return { core: coreOf(other), others: 0 }
   // The most common case is spared a copy of what is not kept as it is.
-  if (other instanceof Uint32Array && ascends(other)) return { container: fromSorted(other, 4, false), isOwned: true, others: 0 }
+  if (other instanceof Uint32Array && ascends(other)) return { core: new TemporaryCore(fromSorted(other, 4, false)), others: 0 }
   const { values, others } = collectValues(Symbol.iterator in other ? other : { [Symbol.iterator]: () => other.keys() })
   if (isStrict && others > 0) throw new SplinterError('VALUE_RANGE', `members are integers from 0 to 2^32 - 1, others=${others}`)
-  return { container: fromSorted(values, 4, true), isOwned: true, others }
+  return { core: new TemporaryCore(fromSorted(values, 4, true)), others }
 }

@@ -1,13 +1,14 @@
+import { combineSets } from './combine-sets.ts'
 import { fromRange } from './container/build.ts'
-import { combine, type Operand } from './container/combine.ts'
 import { type Container, cloneContainer } from './container/container.ts'
-import { ContainerCore } from './container/container-core.ts'
+import { ContainerCore, TemporaryCore } from './container/container-core.ts'
 import { addValue, deleteValue } from './container/mutate.ts'
 import { DIFFERENCE, INTERSECTION, type Operation, UNION } from './container/operation.ts'
+import type { Core } from './core.ts'
 import { decodeRoot } from './partition/decode.ts'
 import { openFile } from './partition/file.ts'
 import { PartitionBytes } from './partition/partition.ts'
-import { coreOf, operandOf, type SetLike, SetReader } from './reader.ts'
+import { coreOf, coreOfSet, type SetLike, SetReader } from './reader.ts'
 import { unionAll } from './union-all.ts'
 import { checkRange, checkValue, isValue } from './values.ts'
 
@@ -120,7 +121,7 @@ export class Splinter extends SetReader<Splinter> {
    */
   addRange(start: number, end: number): this {
     checkRange(start, end)
-    return start > end ? this : this.#become({ container: fromRange(start, end), isOwned: true }, UNION)
+    return start > end ? this : this.#become(new TemporaryCore(fromRange(start, end)), UNION)
   }
 
   /**
@@ -130,28 +131,28 @@ export class Splinter extends SetReader<Splinter> {
    */
   deleteRange(start: number, end: number): this {
     checkRange(start, end)
-    return start > end ? this : this.#become({ container: fromRange(start, end), isOwned: true }, DIFFERENCE)
+    return start > end ? this : this.#become(new TemporaryCore(fromRange(start, end)), DIFFERENCE)
   }
 
   /** Adds the members of another set: {@link union} in place. */
   addAll(other: SetLike): this {
-    return this.#become(operandOf(other, true), UNION)
+    return this.#become(coreOfSet(other, true).core, UNION)
   }
 
   /** Removes the members of another set: {@link difference} in place. */
   deleteAll(other: SetLike): this {
-    return this.#become(operandOf(other, false), DIFFERENCE)
+    return this.#become(coreOfSet(other, false).core, DIFFERENCE)
   }
 
   /** Removes what is not in another set: {@link intersection} in place. */
   retainAll(other: SetLike): this {
-    return this.#become(operandOf(other, false), INTERSECTION)
+    return this.#become(coreOfSet(other, false).core, INTERSECTION)
   }
 
   /** Removes the members that another set has as well, and returns them as a new set. */
   cut(other: SetLike): Splinter {
-    const taken = combine(this.#core.operand(), operandOf(other, false), INTERSECTION, 4)
-    if (taken !== undefined) this.#become({ container: taken, isOwned: false }, DIFFERENCE)
+    const taken = combineSets(this.#core, coreOfSet(other, false).core, INTERSECTION, false)
+    if (taken !== undefined) this.#become(new ContainerCore(taken), DIFFERENCE)
     return makeSplinter(taken)
   }
 
@@ -160,12 +161,11 @@ export class Splinter extends SetReader<Splinter> {
     return new Splinter(this)
   }
 
-  #become(other: Operand, operation: Operation): this {
+  #become(other: Core, operation: Operation): this {
     const core = this.#core
     // A set may be combined with itself: its containers are taken apart while they are read, so the other is a copy.
-    const isSelf = other.container !== undefined && other.container === core.root
-    const right = isSelf ? { container: cloneContainer(other.container), isOwned: true } : other
-    core.root = combine({ container: core.root, isOwned: true }, right, operation, 4)
+    const right = other === core && core.root !== undefined ? new TemporaryCore(cloneContainer(core.root)) : other
+    core.root = combineSets(core, right, operation, true)
     core.revision++
     return this
   }
@@ -185,7 +185,7 @@ export class Splinter extends SetReader<Splinter> {
 
 /** A container with the members of a set that shares nothing with it. */
 function ownContainer(values: SetLike): Container | undefined {
-  const { container, isOwned } = operandOf(values, true)
+  const { container, isOwned } = coreOfSet(values, true).core.operand()
   return container === undefined || isOwned ? container : cloneContainer(container)
 }
 

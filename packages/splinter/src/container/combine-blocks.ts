@@ -21,8 +21,8 @@ export function combineBlocks(
   }
   const base = a.kind === BITMAP ? a.base : baseOf(firstValue(a), 2)
   const words = wordsOf(a, isOwnedA)
-  if (b.kind === LIST) applyValues(words, b, operation)
-  else if (b.kind === RUNS && operation !== INTERSECTION) applyRuns(words, b.data, b.runs, operation)
+  if (b.kind === LIST) return fromWords(base, words, a.count + applyValues(words, b, operation))
+  if (b.kind === RUNS && operation !== INTERSECTION) applyRuns(words, b.data, b.runs, operation)
   else applyWords(words, wordsOf(b, true), operation)
   return fromWords(base, words)
 }
@@ -39,15 +39,19 @@ function keepByBits(list: ListContainer, words: Uint32Array, isSet: boolean): Co
   return count === 0 ? undefined : new ListContainer(shrink(out, count), count)
 }
 
-function applyValues(words: Uint32Array, { data, count }: ListContainer, operation: Operation): void {
+/** Changes the bits of the values. Gives by how many there are more than before. */
+function applyValues(words: Uint32Array, { data, count }: ListContainer, operation: Operation): number {
+  let more = 0
   for (let i = 0; i < count; i++) {
     const value = data[i]!
     const index = (value & 0xffff) >>> 5
-    const bit = 1 << value
-    if (!operation.both && operation.right) words[index]! ^= bit
-    else if (operation.both) words[index]! |= bit
-    else words[index]! &= ~bit
+    const isSet = ((words[index]! >>> value) & 1) === 1
+    const willBeSet = operation.right && (operation.both || !isSet)
+    if (isSet === willBeSet) continue
+    words[index]! ^= 1 << value
+    more += willBeSet ? 1 : -1
   }
+  return more
 }
 
 function applyRuns(words: Uint32Array, data: Uint32Array, runs: number, operation: Operation): void {

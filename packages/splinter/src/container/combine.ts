@@ -17,9 +17,13 @@ import {
   TreeContainer,
 } from './container.ts'
 import { listMax } from './limits.ts'
+import { addValue, deleteValue } from './mutate.ts'
 import { DIFFERENCE, INTERSECTION, type Operation } from './operation.ts'
-import { firstValue, lastValue } from './query.ts'
+import { containerHas, firstValue, lastValue } from './query.ts'
 import { lowerBound } from './search.ts'
+
+// So many values are put into a tree, or taken out of it, one by one: that takes less than going through its children.
+const FEW = 128
 
 /** A container that takes part in an operation, and whether the result may be made of its parts. */
 export interface Operand {
@@ -38,6 +42,9 @@ export function combine(left: Operand, right: Operand, operation: Operation, wid
   const b = right.container
   if (a === undefined) return operation.right ? take(right) : undefined
   if (b === undefined) return operation.left ? take(left) : undefined
+  if (a.kind === TREE && left.isOwned && b.kind === LIST && b.count <= FEW && operation !== INTERSECTION) {
+    return combineFew(a, b, operation, width)
+  }
   if (a.kind === TREE || b.kind === TREE) return combineTrees(a, left.isOwned, b, right.isOwned, operation)
   if (a.kind === BITMAP || b.kind === BITMAP) return combineBlocks(a, left.isOwned, b, right.isOwned, operation)
   if (a.kind === LIST && b.kind === LIST) return fitted(mergeLists(a, b, operation), width)
@@ -55,6 +62,18 @@ function take({ container, isOwned }: Operand): Container | undefined {
 function fitted(list: ListContainer | undefined, width: ContainerWidth): Container | undefined {
   if (list === undefined || list.count <= listMax(width)) return list
   return fromCrowd(list.data.subarray(0, list.count), width)
+}
+
+/** Combines a tree with a few values one by one, in place. Not for the intersection. */
+function combineFew(tree: TreeContainer, few: ListContainer, operation: Operation, width: ContainerWidth): Container | undefined {
+  let result: Container | undefined = tree
+  for (let i = 0; i < few.count; i++) {
+    const value = few.data[i]!
+    const isAdded: boolean = operation.right && (operation.both || result === undefined || !containerHas(result, value))
+    if (isAdded) result = addValue(result, value, width)
+    else if (result !== undefined) result = deleteValue(result, value, width)
+  }
+  return result
 }
 
 /** At least one is a tree. */

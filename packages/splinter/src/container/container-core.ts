@@ -45,3 +45,10 @@ export class ContainerCore implements Core {
     return { container: this.root, isOwned: false }
   }
 }
+
+/** A set that was made for one operation and may be taken apart by it. */
+export class TemporaryCore extends ContainerCore {
+  override operand(): Operand {
+    return { container: this.root, isOwned: true }
+  }
+}

