@@ -6,7 +6,7 @@ import { type Splinter, splinterOf } from './splinter.ts'
  * A read-only set over encoded bytes, which are read in place: opening one checks the bytes and allocates next to nothing.
  *
  * The questions (`has`, `rank`, `select`, ranges, iteration) are answered from the bytes. Operations with another set
- * decode first, each time: for many of them use `Splinter.fromBytes`.
+ * decode first, each time, unless one of the sets is small: for many of them use `Splinter.fromBytes`.
  *
  * @example
  * ```ts
