@@ -11,6 +11,8 @@ import {
   parseVolumeId,
   type Snapshot,
   systemIdSource,
+  systemTimers,
+  type Timers,
   type VolumeId,
 } from '@graft-ts/volume'
 import type { ClientContext, Durability } from './context.ts'
@@ -26,7 +28,6 @@ import { Remote } from './remote.ts'
 import { retried } from './retry.ts'
 import type { Isolation } from './state/local-commit.ts'
 import type { VolumeState } from './state/volume-state.ts'
-import { systemTimers, type Timers } from './timers.ts'
 import { Volume } from './volume.ts'
 import { VolumeCore } from './volume-core.ts'
 

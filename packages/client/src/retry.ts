@@ -1,6 +1,6 @@
-import { isTypedError } from '@graft-ts/volume'
+import { isTypedError, type Timers } from '@graft-ts/volume'
+import { delay } from './delay.ts'
 import { throwIfAborted } from './errors.ts'
-import { delay, type Timers } from './timers.ts'
 
 const DELAY_MS_MAX = 10_000
 

@@ -4,14 +4,13 @@ import { createPagestore } from '@graft-ts/pagestore'
 import { ageOnlyRefSigner, allowEverybody, type GraftTransport, inProcessTransport, RemoteError } from '@graft-ts/protocol'
 import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { type IdSource, isTypedError, parsePageSize, type VolumeId } from '@graft-ts/volume'
+import { type IdSource, isTypedError, parsePageSize, type Timers, type VolumeId } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
 import {
   Client,
   type ClientOptions,
   type LocalOperation,
   type LocalStore,
-  type Timers,
   type Volume,
   type VolumeSnapshot,
 } from '../src/index.ts'

@@ -19,6 +19,8 @@ import {
   type IdSource,
   isTypedError,
   systemIdSource,
+  systemTimers,
+  type Timers,
   type VolumeId,
   volumeIdFromBytes,
   webFrameCodec,
@@ -31,7 +33,6 @@ import { FrameReader } from './read/frame-reader.ts'
 import { type PageGroup, PageReader } from './read/page-reader.ts'
 import { RangeReader } from './read/range-reader.ts'
 import { readFromWire, runFromWire } from './requests.ts'
-import { systemTimers, type Timers } from './timers.ts'
 import type { WritePolicy } from './write/segment-grouping.ts'
 import { type SegmentScope, SegmentWriter } from './write/segment-writer.ts'
 

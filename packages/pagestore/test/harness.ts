@@ -18,9 +18,10 @@ import {
   newVolumeId,
   parsePageSize,
   type SegmentRef,
+  type Timers,
   type VolumeId,
 } from '@graft-ts/volume'
-import { createPagestore, type Pagestore, type PagestoreEvent, type PagestoreOptions, type Timers } from '../src/index.ts'
+import { createPagestore, type Pagestore, type PagestoreEvent, type PagestoreOptions } from '../src/index.ts'
 
 /** Time that moves only when a test says so. */
 export class VirtualTimers implements Timers {

@@ -1,7 +1,8 @@
 import type { MetastoreLimits } from '@graft-ts/metastore'
-import type { PagestoreLimits, Timers } from '@graft-ts/pagestore'
+import type { PagestoreLimits } from '@graft-ts/pagestore'
 import type { Authorize, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 

@@ -1,5 +1,6 @@
 import type { MetastoreMetrics } from '@graft-ts/metastore'
-import { type PagestoreMetrics, systemTimers } from '@graft-ts/pagestore'
+import type { PagestoreMetrics } from '@graft-ts/pagestore'
+import { systemTimers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import { type ServerLog, safeLog } from './events.ts'
 import { createFront } from './http/front.ts'

@@ -14,7 +14,14 @@ import { LSN_NONE, type Lsn, parseLsn } from './lsn.ts'
 import { type PageSet, type PageSize, parsePageSize, type Snapshot } from './page.ts'
 import { layersFromMessages, type RollupLayer } from './rollup-layer.ts'
 import { openRecord, sealRecord } from './sealed-record.ts'
-import { checkSegmentRef, pageSetBytes, type SegmentRef, segmentRefFromMessage, segmentRefToMessage, storedPageSet } from './segment-ref.ts'
+import {
+  checkSegmentRef,
+  pageSetBytes,
+  type SegmentRef,
+  segmentRefFromMessage,
+  segmentRefToMessage,
+  storedPageSet,
+} from './segment-ref.ts'
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32

@@ -65,7 +65,10 @@ export async function encodeRun(run: Run, ownerId: SegmentId | CommitId, codec: 
       return encodeFrame(raw, { volumeId: run.volumeId, ownerId, ...pages }, codec)
     }),
   )
-  const frames = { lengths: Uint32Array.from(parts, (part) => part.length), checksums: BigUint64Array.from(parts, storedChecksum) }
+  const frames = {
+    lengths: Uint32Array.from(parts, (part) => part.length),
+    checksums: BigUint64Array.from(parts, storedChecksum),
+  }
   return { parts, frames, byteLength: parts.reduce((sum, part) => sum + part.length, 0) }
 }
 
@@ -155,7 +158,10 @@ export async function decodeFrame(
 function checkIntegrity(bytes: Uint8Array, view: DataView, expected: bigint): void {
   const payloadBytes = view.getUint32(20, true)
   if (payloadBytes !== bytes.length - FRAME_HEADER_BYTES) {
-    throw new SegmentError('FRAME_TRUNCATED', `payload length differs, bytes=${bytes.length - FRAME_HEADER_BYTES} expected=${payloadBytes}`)
+    throw new SegmentError(
+      'FRAME_TRUNCATED',
+      `payload length differs, bytes=${bytes.length - FRAME_HEADER_BYTES} expected=${payloadBytes}`,
+    )
   }
   const stored = view.getBigUint64(CHECKSUM_OFFSET, true)
   const actual = checksum(bytes)

@@ -1,6 +1,6 @@
+import { RecordError } from './errors.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import { openRecord, sealRecord } from './sealed-record.ts'
-import { RecordError } from './errors.ts'
 
 /** Encodes the head hint: a recent LSN as 8 bytes, sealed. Fresh bytes. */
 export function encodeHeadHint(lsn: Lsn): Uint8Array<ArrayBuffer> {

@@ -69,7 +69,14 @@ export {
   type Snapshot,
 } from './page.ts'
 export { layerCountMax, layerLsn, packOffsets, type RollupLayer } from './rollup-layer.ts'
-export { RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, type RecordKind, openRecord, sealedLength, sealRecord } from './sealed-record.ts'
+export {
+  openRecord,
+  RECORD_HEADER_BYTES,
+  RECORD_PAYLOAD_BYTES_MAX,
+  type RecordKind,
+  sealedLength,
+  sealRecord,
+} from './sealed-record.ts'
 export {
   decodeSegmentIndex,
   runBytesMax,
@@ -91,3 +98,4 @@ export {
   type SegmentRef,
 } from './segment-ref.ts'
 export { storeKeys } from './store-keys.ts'
+export { systemTimers, type Timers } from './timers.ts'

@@ -103,7 +103,10 @@ function storedSegmentId(bytes: Uint8Array): SegmentId {
 export function checkSegmentRef(ref: SegmentRef, pageSize: PageSize): void {
   const frames = Math.ceil(ref.pages.size / pagesPerFrame(pageSize))
   if (ref.frames.lengths.length !== frames) {
-    throw new VolumeError('SEGMENT_REF', `frame table does not fit the pages, frames=${ref.frames.lengths.length} expected=${frames}`)
+    throw new VolumeError(
+      'SEGMENT_REF',
+      `frame table does not fit the pages, frames=${ref.frames.lengths.length} expected=${frames}`,
+    )
   }
   let end = ref.offset
   for (const length of ref.frames.lengths) {
@@ -116,11 +119,7 @@ export function checkSegmentRef(ref: SegmentRef, pageSize: PageSize): void {
 }
 
 /** Where a page is in a run: its frame, and its position among that frame's pages; `undefined` if the run lacks it. */
-export function frameOf(
-  ref: SegmentRef,
-  pageSize: PageSize,
-  pageIndex: number,
-): { frame: number; position: number } | undefined {
+export function frameOf(ref: SegmentRef, pageSize: PageSize, pageIndex: number): { frame: number; position: number } | undefined {
   const index = ref.pages.indexOf(pageIndex)
   if (index === undefined) return undefined
   const perFrame = pagesPerFrame(pageSize)

@@ -33,7 +33,12 @@ const segmentId = newSegmentId(source)
 
 function refOf(pages: Splinter, frames: number): SegmentRef {
   const lengths = Uint32Array.from({ length: frames }, (_, i) => 100 + i)
-  return { segmentId, pages, offset: 1000, frames: { lengths, checksums: BigUint64Array.from({ length: frames }, (_, i) => BigInt(i)) } }
+  return {
+    segmentId,
+    pages,
+    offset: 1000,
+    frames: { lengths, checksums: BigUint64Array.from({ length: frames }, (_, i) => BigInt(i)) },
+  }
 }
 
 const pages = Splinter.fromRange(1, 130)
@@ -63,7 +68,13 @@ describe('commit record', () => {
     const { record: decoded, byteLength } = decodeCommit(Uint8Array.from([...bytes, 1, 2, 3]))
     expect(byteLength).toBe(bytes.length)
     expect(encodeCommit(decoded)).toEqual(bytes)
-    expect({ ...decoded, own: [...decoded.own], refs: 0, layers: 0, previousHash: 0 }).toEqual({ ...record, own: [...record.own], refs: 0, layers: 0, previousHash: 0 })
+    expect({ ...decoded, own: [...decoded.own], refs: 0, layers: 0, previousHash: 0 }).toEqual({
+      ...record,
+      own: [...record.own],
+      refs: 0,
+      layers: 0,
+      previousHash: 0,
+    })
     expect(decoded.layers.map((layer) => [...layer.pages])).toEqual([[131], [132, 140]])
     expect(snapshotOf(decoded)).toEqual({ volumeId, lsn: 4, pageCount: 200, pageSize: 4096, timestampMs: 1_700_000_000_123 })
   })
@@ -75,7 +86,10 @@ describe('commit record', () => {
     ['a hash of the wrong length', { previousHash: new Uint8Array(31) }],
     ['a checkpoint that is not older', { checkpointLsn: 4 as Lsn }],
     ['more layers than its LSN allows', { lsn: 6 as Lsn }],
-    ['packed offsets that do not fit', { layers: [{ pages: Splinter.from([7]), packedOffsets: new Uint8Array(1), floor: undefined }] }],
+    [
+      'packed offsets that do not fit',
+      { layers: [{ pages: Splinter.from([7]), packedOffsets: new Uint8Array(1), floor: undefined }] },
+    ],
     ['a frame table that does not fit', { refs: [refOf(pages, 2)] }],
     ['an inline ref without inline frames', { refs: [{ ...refOf(pages, 3), segmentId: undefined }] }],
     ['an own set with page 0', { own: Splinter.from([0, 1]) }],
@@ -87,7 +101,9 @@ describe('commit record', () => {
 
   test('refuses foreign ids and page sizes', () => {
     const message = create(CommitSchema, { volumeId: idToBytes(segmentId), lsn: 1n, pageSize: 4096 })
-    expect(() => decodeCommit(sealRecord('commit', toBinary(CommitSchema, message)))).toThrow(expect.objectContaining({ code: 'RECORD_CONTENT' }))
+    expect(() => decodeCommit(sealRecord('commit', toBinary(CommitSchema, message)))).toThrow(
+      expect.objectContaining({ code: 'RECORD_CONTENT' }),
+    )
   })
 
   test('I11: any payload decodes or throws a typed error', () => {
@@ -130,20 +146,27 @@ describe('segment ref', () => {
     expect(framePages(ref, size, 2)).toEqual({ first: 1 + 128 * 3, last: 1 + 129 * 3, count: 2 })
   })
 
-  test.each([[new Uint8Array(0)], [Uint8Array.of(255)], [new Uint8Array(20).fill(10)]])('refuses bytes that are none', (bytes) => {
-    expect(() => decodeSegmentRef(bytes)).toThrow(expect.objectContaining({ kind: 'corrupt', code: 'RECORD_CONTENT' }))
-  })
+  test.each([[new Uint8Array(0)], [Uint8Array.of(255)], [new Uint8Array(20).fill(10)]])(
+    'refuses bytes that are none',
+    (bytes) => {
+      expect(() => decodeSegmentRef(bytes)).toThrow(expect.objectContaining({ kind: 'corrupt', code: 'RECORD_CONTENT' }))
+    },
+  )
 })
 
 test('packed offsets of every width are read back', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { maxLength: 20 }), (layer, parts) => {
-      const lsn = 2 ** 41 as Lsn
-      const offsets = parts.map((part) => Math.floor(part * 2 ** (layer - 1)))
-      const rollup = { pages: Splinter.fromRange(1, 20), packedOffsets: packOffsets(offsets, layer), floor: undefined }
-      offsets.forEach((offset, position) => {
-        expect(layerLsn(rollup, lsn, layer, position)).toBe(lsn - 2 ** layer + 1 + offset)
-      })
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { maxLength: 20 }),
+      (layer, parts) => {
+        const lsn = (2 ** 41) as Lsn
+        const offsets = parts.map((part) => Math.floor(part * 2 ** (layer - 1)))
+        const rollup = { pages: Splinter.fromRange(1, 20), packedOffsets: packOffsets(offsets, layer), floor: undefined }
+        offsets.forEach((offset, position) => {
+          expect(layerLsn(rollup, lsn, layer, position)).toBe(lsn - 2 ** layer + 1 + offset)
+        })
+      },
+    ),
   )
 })

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { deflateRawSync } from 'node:zlib'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   decodeFrame,
@@ -27,7 +27,11 @@ const pageSize = parsePageSize(512)
 
 type Frame = Uint8Array<ArrayBuffer>
 
-async function oneFrame(pageIndexes: readonly number[], fill = compressibleBytes, owner: typeof segmentId | typeof commitId = segmentId) {
+async function oneFrame(
+  pageIndexes: readonly number[],
+  fill = compressibleBytes,
+  owner: typeof segmentId | typeof commitId = segmentId,
+) {
   const run = runOf(volumeId, pageIndexes, 512, fill)
   const encoded = await encodeRun(run, owner, webFrameCodec)
   const checksum = encoded.frames.checksums[0] as bigint
@@ -46,7 +50,12 @@ describe('frames: laws', () => {
   test('decoding all frames of a run gives its data back, whatever the pages', async () => {
     await fc.assert(
       fc.asyncProperty(pageSets, pageSizes, fc.boolean(), async (pageIndexes, pageBytes, isRandom) => {
-        const run = runOf(volumeId, pageIndexes.slice(0, Math.max(1, 300_000 / pageBytes)), pageBytes, isRandom ? randomBytes : compressibleBytes)
+        const run = runOf(
+          volumeId,
+          pageIndexes.slice(0, Math.max(1, 300_000 / pageBytes)),
+          pageBytes,
+          isRandom ? randomBytes : compressibleBytes,
+        )
         const encoded = await encodeRun(run, segmentId, webFrameCodec)
         const perFrame = pagesPerFrame(run.pageSize)
         expect(encoded.parts.length).toBe(Math.ceil(run.pages.size / perFrame))
@@ -210,10 +219,21 @@ describe('frames: each way to be refused (I11)', () => {
   })
 
   test('a frame of the same volume and segment in the place of another: FRAME_PAGES', async () => {
-    const run = runOf(volumeId, Array.from({ length: 128 }, (_, i) => i + 1))
+    const run = runOf(
+      volumeId,
+      Array.from({ length: 128 }, (_, i) => i + 1),
+    )
     const { parts, frames } = await encodeRun(run, segmentId, webFrameCodec)
     const second = parts[1] as Frame
-    const expected = { volumeId, ownerId: segmentId, pageSize, first: 1, last: 64, count: 64, checksum: frames.checksums[1] as bigint }
+    const expected = {
+      volumeId,
+      ownerId: segmentId,
+      pageSize,
+      first: 1,
+      last: 64,
+      count: 64,
+      checksum: frames.checksums[1] as bigint,
+    }
     expect(await outcomeOf(decodeFrame(second, expected, webFrameCodec))).toBe('corrupt FRAME_PAGES')
   })
 

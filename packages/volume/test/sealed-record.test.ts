@@ -1,7 +1,16 @@
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeHeadHint, encodeHeadHint, isTypedError, type Lsn, openRecord, RECORD_PAYLOAD_BYTES_MAX, sealedLength, sealRecord } from '../src/index.ts'
+import {
+  decodeHeadHint,
+  encodeHeadHint,
+  isTypedError,
+  type Lsn,
+  openRecord,
+  RECORD_PAYLOAD_BYTES_MAX,
+  sealedLength,
+  sealRecord,
+} from '../src/index.ts'
 
 describe('sealed record', () => {
   test('what was sealed is opened again, whatever follows it', () => {
@@ -18,7 +27,10 @@ describe('sealed record', () => {
   })
 
   test('I11: any flipped bit is an error', () => {
-    const sealed = sealRecord('commit', Uint8Array.from({ length: 40 }, (_, i) => i))
+    const sealed = sealRecord(
+      'commit',
+      Uint8Array.from({ length: 40 }, (_, i) => i),
+    )
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const damaged = Uint8Array.from(sealed)
       damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
@@ -72,8 +84,12 @@ describe('sealed record', () => {
 
   test('the head hint holds an LSN', () => {
     for (const lsn of [0, 1, 2 ** 32, 2 ** 53 - 1]) expect(decodeHeadHint(encodeHeadHint(lsn as Lsn))).toBe(lsn)
-    expect(() => decodeHeadHint(sealRecord('head', new Uint8Array(7)))).toThrow(expect.objectContaining({ code: 'RECORD_CONTENT' }))
-    expect(() => decodeHeadHint(sealRecord('head', new Uint8Array(8).fill(255)))).toThrow(expect.objectContaining({ code: 'RECORD_CONTENT' }))
+    expect(() => decodeHeadHint(sealRecord('head', new Uint8Array(7)))).toThrow(
+      expect.objectContaining({ code: 'RECORD_CONTENT' }),
+    )
+    expect(() => decodeHeadHint(sealRecord('head', new Uint8Array(8).fill(255)))).toThrow(
+      expect.objectContaining({ code: 'RECORD_CONTENT' }),
+    )
   })
 })
 

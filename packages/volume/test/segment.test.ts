@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { Splinter, SplinterView } from '@graft-ts/splinter'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   decodeFrame,
@@ -167,7 +167,9 @@ describe('decodeSegmentIndex (I11)', () => {
   })
 
   test('any bytes, even behind a correct footer, are refused with a typed error', () => {
-    const withFooter = fc.tuple(fc.uint8Array({ maxLength: 200 }), fc.nat(220)).map(([body, indexBytes]) => footed(body, { indexBytes }))
+    const withFooter = fc
+      .tuple(fc.uint8Array({ maxLength: 200 }), fc.nat(220))
+      .map(([body, indexBytes]) => footed(body, { indexBytes }))
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 100 }), withFooter), (bytes) => {
         expect(codeOf(() => decodeSegmentIndex(bytes))).toMatch(/^(corrupt|unsupported) (SEGMENT|RECORD)_/)
@@ -218,7 +220,10 @@ describe('segment refs', () => {
 
   test('frames of a run: pages and ranges fit together', async () => {
     const indexes = Array.from({ length: 130 }, (_, i) => i * 2 + 1)
-    const { refs } = await build([{ volumeId: volumeA, pages: [9] }, { volumeId: volumeA, pages: indexes }])
+    const { refs } = await build([
+      { volumeId: volumeA, pages: [9] },
+      { volumeId: volumeA, pages: indexes },
+    ])
     const ref = refs[1] as SegmentRef
     expect([0, 1, 2].map((frame) => framePages(ref, pageSize, frame))).toEqual([
       { first: 1, last: 127, count: 64 },

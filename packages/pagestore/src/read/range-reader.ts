@@ -1,10 +1,9 @@
 import type { ObjectStore, StoredObject } from '@graft-ts/storage-adapters'
-import { isTypedError, SegmentError, storeKeys, type VolumeId } from '@graft-ts/volume'
+import { isTypedError, SegmentError, storeKeys, type Timers, type VolumeId } from '@graft-ts/volume'
 import { Budget } from '../budget.ts'
 import { PagestoreError } from '../errors.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
-import type { Timers } from '../timers.ts'
 import type { SegmentScope } from '../write/segment-writer.ts'
 import { type FrameObject, objectName } from './read-plan.ts'
 

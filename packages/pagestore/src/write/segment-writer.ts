@@ -9,6 +9,7 @@ import {
   SegmentBuilder,
   type SegmentRef,
   storeKeys,
+  type Timers,
   type VolumeId,
 } from '@graft-ts/volume'
 import { Budget } from '../budget.ts'
@@ -16,7 +17,6 @@ import { PagestoreError } from '../errors.ts'
 import type { PagestoreLog } from '../events.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
-import type { Timers } from '../timers.ts'
 import { SegmentGrouping, type WritePolicy } from './segment-grouping.ts'
 import { uploadSegment } from './upload-segment.ts'
 

@@ -1,7 +1,7 @@
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import { isTypedError } from '@graft-ts/volume'
+import { isTypedError, type Timers } from '@graft-ts/volume'
+import { delay } from '../delay.ts'
 import { PagestoreError } from '../errors.ts'
-import { delay, type Timers } from '../timers.ts'
 
 /** How an upload is tried. */
 export interface UploadOptions {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Timers } from '@graft-ts/pagestore'
+import type { Timers } from '@graft-ts/volume'
 import { createAdaptorServer } from '@hono/node-server'
 import { ServerError } from '../errors.ts'
 

@@ -1,5 +1,5 @@
-import type { Timers } from '@graft-ts/pagestore'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { Timers } from '@graft-ts/volume'
 import { isTypedError } from '@graft-ts/volume'
 
 // An answer about this key shows that the store can be reached; nobody ever writes it.

@@ -1,4 +1,4 @@
-import type { Timers } from '@graft-ts/pagestore'
+import type { Timers } from '@graft-ts/volume'
 
 /** Something that a test settles when it wants to. */
 export interface Deferred<T> {

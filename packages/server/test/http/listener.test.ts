@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { systemTimers, type Timers } from '@graft-ts/pagestore'
+import { systemTimers, type Timers } from '@graft-ts/volume'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Listener } from '../../src/http/listener.ts'
 import { deferred, ManualTimers } from './controlled.ts'

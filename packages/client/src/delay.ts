@@ -1,18 +1,5 @@
+import type { Timers } from '@graft-ts/volume'
 import { ClientError } from './errors.ts'
-
-/** Where the client gets its waits from; passed in so that tests and simulations decide when time passes. */
-export interface Timers {
-  /** Calls `run` once after `delayMs` milliseconds; the returned function cancels that. */
-  start(run: () => void, delayMs: number): () => void
-}
-
-/** The runtime's own timers. */
-export const systemTimers: Timers = {
-  start(run, delayMs) {
-    const timer = setTimeout(run, delayMs)
-    return () => clearTimeout(timer)
-  },
-}
 
 /** Waits. Throws {@link ClientError} `ABORTED` if the signal fires before. */
 export function delay(timers: Timers, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
