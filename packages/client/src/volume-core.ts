@@ -127,11 +127,12 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       const isOverlapping = overlaps(effects.commit, running.changes, pageCountBefore !== running.view.pageCount)
       if (running.isOutdated || isOverlapping) return undefined
       const pageCount = pageCountAfter(effects.commit, pageCountBefore)
-      const commit: LocalCommit = { ...effects.commit, pageCount, sequence: before.nextSequence }
+      // Taken at once: a transaction that runs again may ask for one while the batch is being written.
+      const commit: LocalCommit = { ...effects.commit, pageCount, sequence: this.reserveSequence() }
       const after = withCommit(before, commit)
       await this.store.addCommit(after, commit, effects.pages, sync)
-      // Sequences may have been reserved while the batch was written.
-      this.#state = { ...after, nextSequence: Math.max(after.nextSequence, this.#state.nextSequence) }
+      // What may have changed meanwhile, outside the queue: sequences that were reserved, a divergence.
+      this.#state = { ...this.#state, pending: after.pending }
       for (const [pageIndex, page] of effects.pages) this.client.cache.keepLocal(this.volumeId, commit.sequence, pageIndex, page)
       this.#tell(changesOf(commit), running)
       return commit
@@ -211,10 +212,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       const isExpected = before.pending.length === expected.length && before.pending.every((commit, i) => commit === expected[i])
       if (!isExpected) return false
       const after = { ...onBase(before, answer.snapshot), pending, uploads: [] }
-      await this.store.replaceCommits(before, after, this.#endedBy(answer.changes))
-      this.client.cache.drop(this.volumeId, answer.changes)
-      this.#become(after)
-      for (const running of this.#running) running.isOutdated = true
+      await this.#replace(after, answer.changes)
       return true
     })
   }
@@ -229,11 +227,24 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       const before = this.#state
       const target = before.divergence ?? before.remote ?? { snapshot: before.base, changes: NO_CHANGES }
       const after = { ...onBase(before, target.snapshot), pageSize: target.snapshot.pageSize, pending: [], uploads: [] }
-      await this.store.replaceCommits(before, after, this.#endedBy(target.changes))
-      this.client.cache.drop(this.volumeId, target.changes)
-      this.#become(after)
-      for (const running of this.#running) running.isOutdated = true
+      await this.#replace(after, target.changes)
     })
+  }
+
+  /** Clears away what transactions wrote that ran again for nothing. */
+  async dropUnfinished(): Promise<void> {
+    if (this.store.pages.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([]))
+  }
+
+  /** Moves to a state with other pending commits. */
+  async #replace(after: VolumeState, changes: Changes): Promise<void> {
+    const before = this.#state
+    await this.store.replaceCommits(before, after, this.#endedBy(changes))
+    this.client.cache.drop(this.volumeId, changes)
+    this.#become(after)
+    for (const running of this.#running) running.isOutdated = true
+    // Only now nobody can open a view of the old commits any more. What stays behind if this fails is swept by the next owner.
+    await this.store.dropReplaced(before, after).catch((error: unknown) => this.failed('push', error))
   }
 
   async #moveBase(after: VolumeState, changes: Changes): Promise<void> {

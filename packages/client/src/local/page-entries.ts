@@ -35,9 +35,13 @@ export class PageEntries {
   readonly #database: LocalDatabase
   readonly #keys: VolumeKeys
   readonly #pins = new Pins()
-  // Whether the record `dirty` exists, and whether pages were written for local commits that are not visible yet.
+  // Whether the record `dirty` may exist, and the last batch that puts it.
   #isDirty = false
-  #hasUnfinished = false
+  #dirtied: Batch | undefined
+  // Pages that were written for local commits that are not visible yet, by sequence.
+  readonly #unfinished = new Map<number, readonly number[]>()
+  // What was kept for views that are closed: gone with the next batch that cleans up and succeeds.
+  #garbage: string[] = []
 
   constructor(database: LocalDatabase, keys: VolumeKeys) {
     this.#database = database
@@ -49,6 +53,11 @@ export class PageEntries {
     return this.#pins.hasRetired
   }
 
+  /** Whether there are pages of local commits that are not visible. */
+  get hasUnfinished(): boolean {
+    return this.#unfinished.size > 0
+  }
+
   /** Opens a view: what it may read is kept from now on. */
   pin(view: View): void {
     this.#pins.pin(view)
@@ -56,12 +65,8 @@ export class PageEntries {
 
   /** Lets go of a view, and of what was kept for it alone. */
   async unpin(view: View): Promise<void> {
-    const free = this.#pins.unpin(view)
-    if (free.length === 0) return
-    const batch = new Batch()
-    for (const key of free) batch.remove(key)
-    this.#markClean(batch)
-    await this.#database.write(batch, { sync: false })
+    for (const key of this.#pins.unpin(view)) this.#garbage.push(key)
+    if (this.#garbage.length > 0) await this.#clean()
   }
 
   /** The open entries of pages, in their order. */
@@ -109,16 +114,23 @@ export class PageEntries {
   /** Writes the pages of a local commit that is not visible yet: a crash before it becomes visible sweeps them away. */
   async putUnfinished(sequence: number, pages: ReadonlyMap<number, Uint8Array>): Promise<void> {
     const batch = new Batch()
-    this.#hasUnfinished = true
-    this.#markDirty(batch)
+    this.#unfinished.set(sequence, [...pages.keys()])
+    this.markDirty(batch)
     this.putLocal(sequence, pages, batch)
     await this.#database.write(batch, { sync: false })
   }
 
-  /** Makes the local commits visible whose pages were written before. */
-  finish(batch: Batch): void {
-    this.#hasUnfinished = false
-    this.#markClean(batch)
+  /** Local commits whose pages were written before have become visible. */
+  finish(sequences: Iterable<number>): void {
+    for (const sequence of sequences) this.#unfinished.delete(sequence)
+  }
+
+  /** Drops the pages of local commits that are visible no more, and of those that never were. */
+  async dropInvisible(replaced: Iterable<{ readonly sequence: number; readonly own: Iterable<number> }>): Promise<void> {
+    for (const { sequence, own } of replaced) this.#discard(sequence, own)
+    for (const [sequence, pages] of this.#unfinished) this.#discard(sequence, pages)
+    this.#unfinished.clear()
+    await this.#clean()
   }
 
   /** Makes the page of a local commit the page of a remote one: nothing is copied. */
@@ -185,7 +197,7 @@ export class PageEntries {
     if (!this.#pins.isNeeded(isNeededBy)) return
     const key = this.#keys.endedEntry(pageIndex, entry.from)
     this.#pins.retire([key], isNeededBy)
-    this.#markDirty(batch)
+    this.markDirty(batch)
     batch.put(key, encodePageEntry(entry))
   }
 
@@ -194,7 +206,7 @@ export class PageEntries {
     if (keys.length === 0) return
     if (this.#pins.isNeeded(isNeededBy)) {
       this.#pins.retire(keys, isNeededBy)
-      this.#markDirty(batch)
+      this.markDirty(batch)
     } else {
       for (const key of keys) batch.remove(key)
     }
@@ -216,17 +228,31 @@ export class PageEntries {
     return touched
   }
 
-  #markDirty(batch: Batch): void {
-    if (this.#isDirty) return
+  /** Records that pages may lie about that nobody needs. In every such batch, because an earlier one may have failed. */
+  markDirty(batch: Batch): void {
+    if (this.#dirtied === batch) return
+    this.#dirtied = batch
     this.#isDirty = true
     batch.put(this.#keys.dirty, new Uint8Array(0))
   }
 
-  // Part of the batch that cleans up; if that batch fails, entries may outlive the client, and nothing worse.
-  #markClean(batch: Batch): void {
-    if (!this.#isDirty || this.#hasUnfinished || this.#pins.hasRetired) return
-    this.#isDirty = false
-    batch.remove(this.#keys.dirty)
+  /** Makes pages of a local commit garbage: now, or when the last view that may read them is closed. */
+  #discard(sequence: number, pageIndices: Iterable<number>): void {
+    const keys = Array.from(pageIndices, (pageIndex) => this.#keys.localPage(sequence, pageIndex))
+    const isNeededBy = (view: View): boolean => hasPending(view, sequence)
+    if (this.#pins.isNeeded(isNeededBy)) this.#pins.retire(keys, isNeededBy)
+    else for (const key of keys) this.#garbage.push(key)
+  }
+
+  /** Clears away what nobody needs. If it fails, `dirty` stays, and the next time or the next owner does it. */
+  async #clean(): Promise<void> {
+    const batch = new Batch()
+    for (const key of this.#garbage) batch.remove(key)
+    const isCleanAfter = this.#isDirty && !this.hasUnfinished && !this.#pins.hasRetired
+    if (isCleanAfter) batch.remove(this.#keys.dirty)
+    await this.#database.write(batch, { sync: false })
+    this.#garbage = []
+    if (isCleanAfter) this.#isDirty = false
   }
 }
 

@@ -91,15 +91,23 @@ export class VolumeStore {
     await this.#database.write(batch, { sync: false })
   }
 
-  /** Replaces pending commits, whose pages go, by others, whose pages have been written already. */
+  /** Replaces pending commits by others, whose pages have been written already. Then {@link dropReplaced}. */
   async replaceCommits(before: VolumeState, after: VolumeState, changes: Changes): Promise<void> {
     const batch = new Batch()
     await this.pages.end(changes, before.base, batch)
-    const kept = new Set(after.pending.map((commit) => commit.sequence))
-    for (const { sequence, own } of before.pending) if (!kept.has(sequence)) this.pages.dropLocal(sequence, own, batch)
-    this.pages.finish(batch)
+    this.pages.markDirty(batch)
     this.#putState(before, after, batch)
     await this.#database.write(batch, { sync: true })
+    this.pages.finish(after.pending.map((commit) => commit.sequence))
+  }
+
+  /**
+   * Drops the pages of commits that were replaced, and those that never became visible. A step of its own: before the new
+   * state is visible, views of the old commits may be opened, and while its batch may still fail, they are all there is (I12).
+   */
+  async dropReplaced(before: VolumeState, after: VolumeState): Promise<void> {
+    const kept = new Set(after.pending.map((commit) => commit.sequence))
+    await this.pages.dropInvisible(before.pending.filter((commit) => !kept.has(commit.sequence)))
   }
 
   /** The records that differ between two states. */

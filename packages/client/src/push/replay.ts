@@ -33,6 +33,7 @@ export async function replay(
   signal: AbortSignal | undefined,
 ): Promise<number | Divergence> {
   const { answer, from } = conflict
+  await core.dropUnfinished()
   const kept = core.state.pending.slice(0, from)
   const replayed: { readonly was: number; readonly commit: LocalCommit | undefined }[] = []
   for (;;) {

@@ -66,13 +66,31 @@ export async function uploadPages(
   const { missing } = coverage(core.state.uploads, commits, own)
   if (missing.size > 0) {
     const chunks = await chunksOf(core, missing)
-    const next = chunks[Symbol.iterator]()
-    const worker = async (): Promise<void> => {
-      for (const chunk of next) await uploadChunk(core, commits, chunk, signal)
-    }
-    await Promise.all(Array.from({ length: REQUESTS_IN_FLIGHT }, worker))
+    await uploadChunks(chunks, signal, (chunk, stop) => uploadChunk(core, commits, chunk, stop))
   }
   return coverage(core.state.uploads, commits, own).refs
+}
+
+/** Uploads side by side. Ends when all of it has ended: what came in later might not fit the commits of that time. */
+async function uploadChunks(
+  chunks: readonly Splinter[],
+  signal: AbortSignal | undefined,
+  upload: (chunk: Splinter, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const failing = new AbortController()
+  const stop = signal === undefined ? failing.signal : AbortSignal.any([signal, failing.signal])
+  const next = chunks[Symbol.iterator]()
+  const failures: unknown[] = []
+  const worker = async (): Promise<void> => {
+    try {
+      for (const chunk of next) await upload(chunk, stop)
+    } catch (error) {
+      failures.push(error)
+      failing.abort(error)
+    }
+  }
+  await Promise.all(Array.from({ length: REQUESTS_IN_FLIGHT }, worker))
+  if (failures.length > 0) throw failures[0]
 }
 
 async function chunksOf(core: VolumeCore, pages: Splinter): Promise<Splinter[]> {
