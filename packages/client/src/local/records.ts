@@ -17,7 +17,7 @@ import type { LocalCommit } from '../state/local-commit.ts'
 import type { VolumeState } from '../state/volume-state.ts'
 
 /** Version of the local store's layout that this package writes. */
-export const LOCAL_FORMAT_VERSION = 1
+const LOCAL_FORMAT_VERSION = 1
 
 /** Encodes the store's own record. */
 export function encodeStoreInfo(clientId: ClientId): Uint8Array {

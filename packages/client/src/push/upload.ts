@@ -34,7 +34,7 @@ export async function readPages(
 }
 
 /** Which uploads can serve the pages of an attempt, oldest first, and which pages none of them has. */
-export function coverage(
+function coverage(
   uploads: readonly Upload[],
   commits: readonly LocalCommit[],
   own: Splinter,

@@ -81,6 +81,11 @@ export class PageFetcher {
     if (this.#keepFailure !== undefined && this.#keepFailure !== failureBefore) throw this.#keepFailure.error
   }
 
+  async #arrival(lsn: Lsn, pageIndex: number): Promise<ReadPage | undefined> {
+    const flight = this.#flights.get(flightKey(lsn, pageIndex))
+    return flight === undefined ? this.#cached(lsn, pageIndex) : flight.arrival
+  }
+
   #cached(lsn: Lsn, pageIndex: number): ReadPage | undefined {
     const { cache, volumeId, base } = this.#context
     const page = cache.find(volumeId, pageIndex, lsn, base().lsn)
