@@ -55,9 +55,7 @@ export class PageFetcher {
     const asked = wanted.filter(isAbsent)
     const along = useful.filter(isAbsent)
     for (const pageIndex of [...asked, ...along]) this.#flights.set(flightKey(lsn, pageIndex), newFlight())
-    const arrivals = wanted.map(
-      (pageIndex) => this.#flights.get(flightKey(lsn, pageIndex))?.arrival ?? this.#cached(lsn, pageIndex),
-    )
+    const arrivals = wanted.map((pageIndex) => this.#arrival(lsn, pageIndex))
     // Others may be waiting for the same pages, so no single caller's signal ends the request.
     if (asked.length > 0) void this.#request(lsn, asked, along)
     else for (const pageIndex of along) this.#settle(lsn, pageIndex, (flight) => flight.land(undefined))
