@@ -13,7 +13,7 @@ const layers = {
   metastore: stores,
   pagestore: stores,
   client: [...formats, 'protocol'],
-  embedded: [...stores, 'metastore', 'pagestore', 'client'],
+  embedded: [...stores, 'metastore', 'pagestore'],
   server: [...stores, 'metastore', 'pagestore', 'client', 'embedded', 'prefetch-leap'],
 }
 /** These know none of the others, not even in their tests. */
