@@ -16,12 +16,13 @@ import {
   type VolumeId,
 } from '@graft-ts/volume'
 import type { ClientContext, Durability } from './context.ts'
-import { ClientError, throwIfAborted } from './errors.ts'
+import { ClientError, throwIfAborted, untilAborted } from './errors.ts'
 import { Batch } from './local/batch.ts'
 import { afterVolume, INFO_KEY, VOLUMES_RANGE, volumeInfoKey } from './local/keys.ts'
 import { LocalDatabase, type LocalStore } from './local/local-store.ts'
 import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
 import { VolumeStore } from './local/volume-store.ts'
+import { checkDurability, checkIsolation } from './options.ts'
 import { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import { Remote } from './remote.ts'
@@ -77,6 +78,7 @@ export class Client {
   readonly #context: ClientContext
   readonly #closing: AbortController
   readonly #volumes = new Map<VolumeId, Promise<Volume>>()
+  #closed: Promise<void> | undefined
 
   private constructor(options: {
     clientId: ClientId
@@ -150,21 +152,26 @@ export class Client {
   async openVolume(volumeId: VolumeId, options: { readonly signal?: AbortSignal } = {}): Promise<Volume> {
     this.#check()
     throwIfAborted(options.signal)
-    return (
+    const opening =
       this.#volumes.get(parseVolumeId(volumeId)) ??
       this.#opening(volumeId, async (store) => {
         const known = await store.load()
         if (known !== undefined) return known
-        const { remote, retry } = this.#context
-        const { snapshot } = await retried(retry, options.signal, () => remote.pull(volumeId, { ...options, since: LSN_NONE }))
+        const { remote, retry, closing: signal } = this.#context
+        const { snapshot } = await retried(retry, signal, () => remote.pull(volumeId, { signal, since: LSN_NONE }))
         return this.#add(store, snapshot)
       })
-    )
+    // Others may be opening it too, so no single caller's signal ends that.
+    return untilAborted(opening, options.signal)
   }
 
   /** Ends what is under way, and closes the local store. Everything that is pending stays there. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(new ClientError('CLIENT_CLOSED', 'the client is closed'))
     for (const volume of await Promise.allSettled(this.#volumes.values())) {
       if (volume.status === 'fulfilled') await volume.value.idle()
@@ -202,14 +209,8 @@ export class Client {
 }
 
 function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSignal): Omit<ClientContext, 'clientId'> {
-  const durability = options.durability ?? 'local'
-  const isolation = options.isolation ?? 'serializable'
-  if (!['memory', 'local', 'remote'].includes(durability))
-    throw new ClientError('CLIENT_OPTIONS', `no such durability, got=${durability}`)
-  if (!['serializable', 'snapshot'].includes(isolation))
-    throw new ClientError('CLIENT_OPTIONS', `no such isolation, got=${isolation}`)
   return {
-    remote: new Remote(options.transport),
+    remote: new Remote(options.transport, closing),
     cache: new PageCache(positive('memoryCacheBytesMax', options.memoryCacheBytesMax ?? MEMORY_CACHE_BYTES_DEFAULT)),
     retry: {
       timers: options.timers ?? systemTimers,
@@ -219,8 +220,8 @@ function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSig
     },
     idSource,
     prefetcher: options.prefetcher,
-    isolation,
-    durability,
+    isolation: checkIsolation(options.isolation ?? 'serializable'),
+    durability: checkDurability(options.durability ?? 'local'),
     transactionBytesMax: positive('transactionBytesMax', options.transactionBytesMax ?? TRANSACTION_BYTES_DEFAULT),
     closing,
   }

@@ -51,7 +51,24 @@ export class ClientError extends Error {
   }
 }
 
-/** Throws `ABORTED` if the caller's signal has fired. */
+/** Throws what {@link abortError} says if the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new ClientError('ABORTED', 'stopped by the signal of the caller', { cause: signal.reason })
+  if (signal?.aborted === true) throw abortError(signal)
+}
+
+/** What a caller is told whose call a signal has ended: `CLIENT_CLOSED` where that is the reason, else `ABORTED`. */
+export function abortError({ reason }: AbortSignal): ClientError {
+  if (reason instanceof ClientError && reason.code === 'CLIENT_CLOSED') return new ClientError(reason.code, reason.message)
+  return new ClientError('ABORTED', 'stopped by the signal of the caller', { cause: reason })
+}
+
+/** The promise, or what {@link abortError} says as soon as the signal fires; the work itself goes on. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(abortError(signal))
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }

@@ -21,7 +21,7 @@ import {
 } from '@graft-ts/protocol'
 import type { Splinter } from '@graft-ts/splinter'
 import { idToBytes, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
-import { ClientError } from './errors.ts'
+import { ClientError, untilAborted } from './errors.ts'
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -40,10 +40,13 @@ export interface PageRead {
 export class Remote {
   readonly #meta: Client<typeof MetaService>
   readonly #pages: Client<typeof PageService>
+  readonly #closing: AbortSignal
   #metaLimits: Promise<MetaLimits> | undefined
   #pageLimits: Promise<PageLimits> | undefined
 
-  constructor(transport: GraftTransport) {
+  /** @param closing Ends the calls that no single caller may end. */
+  constructor(transport: GraftTransport, closing: AbortSignal) {
+    this.#closing = closing
     this.#meta = createClient(MetaService, transport.meta)
     this.#pages = createClient(PageService, transport.pages)
   }
@@ -124,29 +127,29 @@ export class Remote {
   }
 
   /** What the meta store takes; asked once. */
-  metaLimits(): Promise<MetaLimits> {
+  metaLimits(options: CallOptions): Promise<MetaLimits> {
     this.#metaLimits ??= this.#describeMeta().catch((error) => {
       this.#metaLimits = undefined
       throw error
     })
-    return this.#metaLimits
+    return untilAborted(this.#metaLimits, options.signal)
   }
 
   /** What the page store takes; asked once. */
-  pageLimits(): Promise<PageLimits> {
+  pageLimits(options: CallOptions): Promise<PageLimits> {
     this.#pageLimits ??= this.#describePages().catch((error) => {
       this.#pageLimits = undefined
       throw error
     })
-    return this.#pageLimits
+    return untilAborted(this.#pageLimits, options.signal)
   }
 
   async #describeMeta(): Promise<MetaLimits> {
-    return metaDescriptionFromWire(await this.#meta.describe({})).limits
+    return metaDescriptionFromWire(await this.#meta.describe({}, { signal: this.#closing })).limits
   }
 
   async #describePages(): Promise<PageLimits> {
-    return pageDescriptionFromWire(await this.#pages.describe({})).limits
+    return pageDescriptionFromWire(await this.#pages.describe({}, { signal: this.#closing })).limits
   }
 
   #checkSnapshot(snapshot: Snapshot, volumeId: VolumeId): void {

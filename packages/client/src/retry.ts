@@ -1,6 +1,6 @@
 import { isTypedError, type Timers } from '@graft-ts/volume'
 import { delay } from './delay.ts'
-import { throwIfAborted } from './errors.ts'
+import { abortError, ClientError, throwIfAborted } from './errors.ts'
 
 const DELAY_MS_MAX = 10_000
 
@@ -19,7 +19,9 @@ export interface RetryPolicy {
 export function isTransient(error: unknown): boolean {
   if (!isTypedError(error)) return false
   if (error.kind === 'exhausted') return retryAfterMs(error) !== undefined
-  return error.kind === 'unavailable' || error.kind === 'unknown' || error.kind === 'closed'
+  // A server that shuts down has others beside it; what is closed on this side stays closed.
+  if (error.kind === 'closed') return !(error instanceof ClientError)
+  return error.kind === 'unavailable' || error.kind === 'unknown'
 }
 
 function retryAfterMs(error: unknown): number | undefined {
@@ -37,6 +39,7 @@ export async function retried<T>(policy: RetryPolicy, signal: AbortSignal | unde
     try {
       return await call()
     } catch (error) {
+      if (signal?.aborted === true && isTypedError(error) && error.kind === 'aborted') throw abortError(signal)
       if (attempt >= policy.attemptsMax || !isTransient(error)) throw error
       await pause(policy, attempt, signal, retryAfterMs(error))
     }

@@ -36,12 +36,12 @@ export class VolumeSnapshot {
     this.#context = context
     this.#reader = reader
     this.#view = view
-    context.store.pages.pin(view)
     this.#prefetcher = context.prefetcher?.({
       lastPage: view.pageCount,
       isLocal: (pageIndex) =>
         context.cache.has(context.volumeId, pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
     })
+    context.store.pages.pin(view)
   }
 
   get volumeId(): VolumeId {
@@ -59,7 +59,7 @@ export class VolumeSnapshot {
   }
 
   get pageSize(): PageSize {
-    return this.#context.pageSize
+    return this.#view.base.pageSize
   }
 
   /** Local commits on top of the remote one that it includes. */
@@ -93,7 +93,7 @@ export class VolumeSnapshot {
   async readMany(pages: Iterable<number>, options: CallOptions = {}): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
     this.#check(options.signal)
     const wanted = ascending(pages)
-    const found = await this.#reader.readMany(this.#view, wanted, options.signal)
+    const found = await this.#whileOpen(this.#reader.readMany(this.#view, wanted, options.signal))
     return new Map(wanted.map((pageIndex) => [pageIndex, this.#owned(found.get(pageIndex))]))
   }
 
@@ -128,7 +128,7 @@ export class VolumeSnapshot {
   /** Reads one page without copying it; the prefetcher sees it. @internal */
   async borrow(pageIndex: number, signal: AbortSignal | undefined): Promise<BorrowedPage> {
     this.#check(signal)
-    const { pages, missing } = await this.#reader.find(this.#view, [pageIndex])
+    const { pages, missing } = await this.#whileOpen(this.#reader.find(this.#view, [pageIndex]))
     if (missing.length === 0) {
       this.#prefetcher?.onHit(pageIndex)
       return pages.get(pageIndex)
@@ -136,6 +136,16 @@ export class VolumeSnapshot {
     const useful = await this.#absent(this.#prefetcher?.onMiss(pageIndex) ?? [])
     const [page] = await this.#reader.fetcher.fetch(this.#view.base.lsn, [pageIndex], useful, signal)
     return page?.bytes
+  }
+
+  /** What a read says that fails because it was closed meanwhile. */
+  async #whileOpen<T>(reading: Promise<T>): Promise<T> {
+    try {
+      return await reading
+    } catch (cause) {
+      if (!this.#isClosed) throw cause
+      throw new ClientError('SNAPSHOT_CLOSED', 'the snapshot was closed while it was read', { cause })
+    }
   }
 
   async #absent(candidates: readonly number[]): Promise<readonly number[]> {
@@ -150,7 +160,7 @@ export class VolumeSnapshot {
   }
 
   #owned(page: BorrowedPage): Uint8Array<ArrayBuffer> {
-    return page === undefined ? new Uint8Array(this.#context.pageSize) : new Uint8Array(page)
+    return page === undefined ? new Uint8Array(this.pageSize) : new Uint8Array(page)
   }
 }
 

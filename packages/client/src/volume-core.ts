@@ -154,8 +154,11 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
         this.#state = withRemote(before, answer)
         return false
       }
-      this.#checkPageSize(answer.snapshot)
-      await this.#moveBase(onBase(before, answer.snapshot), answer.changes)
+      const { pageSize } = answer.snapshot
+      if (before.base.lsn !== LSN_NONE) this.#checkPageSize(answer.snapshot)
+      await this.#moveBase({ ...onBase(before, answer.snapshot), pageSize }, answer.changes)
+      // Somebody else has created the volume.
+      if (pageSize !== before.pageSize) for (const running of this.#running) running.isOutdated = true
       return true
     })
   }
@@ -225,7 +228,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   reset(): Promise<void> {
     return this.queue.run(async () => {
       const before = this.#state
-      const target = before.divergence ?? before.remote ?? { snapshot: before.base, changes: NO_CHANGES }
+      const target = newest({ snapshot: before.base, changes: NO_CHANGES }, before.divergence, before.remote)
       const after = { ...onBase(before, target.snapshot), pageSize: target.snapshot.pageSize, pending: [], uploads: [] }
       await this.#replace(after, target.changes)
     })
@@ -278,6 +281,13 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     if (snapshot.pageSize === this.pageSize) return
     throw new ClientError('REMOTE_ANSWER', `the volume has another page size, got=${snapshot.pageSize} expected=${this.pageSize}`)
   }
+}
+
+type Known = Pick<PullAnswer, 'snapshot' | 'changes'>
+
+/** The newest of what is known of the remote log. */
+function newest(first: Known, ...others: readonly (Known | undefined)[]): Known {
+  return others.reduce<Known>((a, b) => (b !== undefined && b.snapshot.lsn > a.snapshot.lsn ? b : a), first)
 }
 
 /** The view of pending commits on a base. */

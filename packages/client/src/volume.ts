@@ -3,6 +3,7 @@ import { type Changes, LSN_NONE, type Lsn, type PageSize, parseLsn, type Snapsho
 import type { Durability } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
+import { checkDurability, checkIsolation } from './options.ts'
 import { Pusher, type PushResult } from './push/push.ts'
 import type { Replayables } from './push/replay.ts'
 import { PageReader } from './read/page-reader.ts'
@@ -125,8 +126,8 @@ export class Volume {
     options: TransactOptions = {},
   ): Promise<TransactionResult<T>> {
     const { client } = this.#core
-    const durability = options.durability ?? client.durability
-    const isolation = options.isolation ?? client.isolation
+    const durability = checkDurability(options.durability ?? client.durability)
+    const isolation = checkIsolation(options.isolation ?? client.isolation)
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       this.#check(options.signal)
       const result = await this.#transactOnce(run, isolation, durability, options.signal)
@@ -138,7 +139,8 @@ export class Volume {
   }
 
   /**
-   * Brings pending local commits into the remote log, as one commit, or goes on with a push that was interrupted.
+   * Brings pending local commits into the remote log, as one commit if they fit into one, or goes on with a push that was
+   * interrupted.
    *
    * @throws {@link ClientError} `PUSH_DIVERGED` (see `status().divergence`, `reset`), `PUSH_CONTENDED`, `LOCAL_STORE_…`;
    * `RemoteError`. Whatever it throws, local commits stay pending (I12).
@@ -147,7 +149,7 @@ export class Volume {
     return this.#pushes.run(async () => {
       this.#check(options.signal)
       try {
-        const result = await this.#pusher.push(options.signal)
+        const result = await this.#pusher.push(this.#ending(options.signal))
         if (result.type === 'pushed') this.#core.succeeded()
         return result
       } catch (error) {
@@ -223,16 +225,16 @@ export class Volume {
 
   async #ask(since: Lsn, options: CallOptions & { readonly atLeast?: Lsn }): Promise<PullAnswer> {
     const { client, volumeId } = this.#core
+    const signal = this.#ending(options.signal)
     return this.#noting('pull', () =>
-      retried(client.retry, options.signal, () => client.remote.pull(volumeId, { ...options, since })),
+      retried(client.retry, signal, () => client.remote.pull(volumeId, { ...options, signal, since })),
     )
   }
 
   async #askSnapshot(lsn: Lsn, options: CallOptions): Promise<Snapshot> {
     const { client, volumeId } = this.#core
-    return this.#noting('read', () =>
-      retried(client.retry, options.signal, () => client.remote.snapshotAt(volumeId, lsn, options)),
-    )
+    const signal = this.#ending(options.signal)
+    return this.#noting('read', () => retried(client.retry, signal, () => client.remote.snapshotAt(volumeId, lsn, { signal })))
   }
 
   async #noting<T>(operation: 'pull' | 'read', call: () => Promise<T>): Promise<T> {
@@ -244,6 +246,12 @@ export class Volume {
       this.#core.failed(operation, error)
       throw error
     }
+  }
+
+  /** Fires when the caller gives up, and when the client is closed. */
+  #ending(signal: AbortSignal | undefined): AbortSignal {
+    const { closing } = this.#core.client
+    return signal === undefined ? closing : AbortSignal.any([signal, closing])
   }
 
   #check(signal: AbortSignal | undefined): void {

@@ -1,7 +1,14 @@
 import { createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore } from '@graft-ts/metastore'
 import { createPagestore } from '@graft-ts/pagestore'
-import { ageOnlyRefSigner, allowEverybody, type GraftTransport, inProcessTransport, RemoteError } from '@graft-ts/protocol'
+import {
+  ageOnlyRefSigner,
+  allowEverybody,
+  type GraftTransport,
+  inProcessTransport,
+  type MetaLimits,
+  RemoteError,
+} from '@graft-ts/protocol'
 import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { type IdSource, isTypedError, parsePageSize, type Timers, type VolumeId } from '@graft-ts/volume'
@@ -55,6 +62,8 @@ export interface World {
   readonly calls: string[]
   /** Decides for each call what goes wrong. */
   fault: (method: string) => Fault | undefined
+  /** Whether a call gets no answer until its caller gives up. */
+  hang: (method: string) => boolean
   /** What happens right before a call is carried out. */
   before: (method: string) => Promise<void>
   /** What happens before its answer arrives. */
@@ -74,12 +83,12 @@ interface AnyTransport {
   stream: (...args: unknown[]) => Promise<unknown>
 }
 
-export function openWorld(): World {
+export function openWorld(limits: { readonly meta?: Partial<MetaLimits> } = {}): World {
   const store = metered(new MemoryStore())
   const ids = countingIdSource()
   const logs = createCommitLogs({ store, nowMs: ids.nowMs })
   const refs = ageOnlyRefSigner({ nowMs: ids.nowMs, uploadWindowMs: 3_600_000 })
-  const metastore = createMetastore({ logs, authorize: allowEverybody, refs })
+  const metastore = createMetastore({ logs, authorize: allowEverybody, refs, limits: limits.meta ?? {} })
   const pagestore = createPagestore({ logs, segments: store, commits: store, authorize: allowEverybody, refs, idSource: ids })
   const inner = inProcessTransport({ meta: metastore.routes, pages: pagestore.routes })
   const world: World = {
@@ -87,6 +96,7 @@ export function openWorld(): World {
     ids,
     calls: [],
     fault: () => undefined,
+    hang: () => false,
     before: async () => undefined,
     after: async () => undefined,
     transport: { meta: disturbed(inner.meta as never), pages: disturbed(inner.pages as never) },
@@ -98,6 +108,7 @@ export function openWorld(): World {
       async (...args: unknown[]) => {
         const method = (args[0] as { name: string }).name
         world.calls.push(method)
+        if (world.hang(method)) await never(args[1] as AbortSignal | undefined)
         await world.before(method)
         const fault = world.fault(method)
         if (fault === 'lost-request') throw lost()
@@ -109,6 +120,15 @@ export function openWorld(): World {
     return { unary: call('unary'), stream: call('stream') } as never
   }
   return world
+}
+
+/** Ends only when the caller gives up. */
+function never(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(new RemoteError('aborted', 'ABORTED', 'the caller gave up'))
+    if (signal?.aborted === true) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
+  })
 }
 
 function lost(): RemoteError {

@@ -36,6 +36,7 @@ const owned = new WeakSet<LocalStore>()
 /** The local store of one client. Every failure is a {@link ClientError}; bytes that it gives are the store's own: not to be written to. */
 export class LocalDatabase {
   readonly #store: LocalStore
+  #isClosed = false
 
   private constructor(store: LocalStore) {
     this.#store = store
@@ -58,18 +59,19 @@ export class LocalDatabase {
     return new LocalDatabase(store)
   }
 
-  /** Closes the store. Calls that are under way may fail. */
+  /** Closes the store. Calls that are under way may fail; later ones do, also if the store gets another owner. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await typed('close', this.#store.close())
     owned.delete(this.#store)
   }
 
-  get(key: string): Promise<Uint8Array | undefined> {
-    return typed('get', this.#store.get(key, ENCODINGS))
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return typed('get', this.#open().get(key, ENCODINGS))
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.length === 0 ? [] : typed('getMany', this.#store.getMany([...keys], ENCODINGS))
+    return keys.length === 0 ? [] : typed('getMany', this.#open().getMany([...keys], ENCODINGS))
   }
 
   /**
@@ -79,12 +81,12 @@ export class LocalDatabase {
    */
   async write({ operations }: Batch, options: { readonly sync: boolean }): Promise<void> {
     if (operations.length === 0) return
-    await typed('batch', this.#store.batch(operations, { ...ENCODINGS, sync: options.sync }))
+    await typed('batch', this.#open().batch(operations, { ...ENCODINGS, sync: options.sync }))
   }
 
   async *entries(range: KeyRange): AsyncGenerator<[string, Uint8Array], void, undefined> {
     try {
-      yield* this.#store.iterator({ ...ENCODINGS, ...range })
+      yield* this.#open().iterator({ ...ENCODINGS, ...range })
     } catch (cause) {
       throw storeError('iterator', cause)
     }
@@ -92,14 +94,19 @@ export class LocalDatabase {
 
   async *keys(range: KeyRange): AsyncGenerator<string, void, undefined> {
     try {
-      yield* this.#store.keys({ ...KEY_ENCODING, ...range })
+      yield* this.#open().keys({ ...KEY_ENCODING, ...range })
     } catch (cause) {
       throw storeError('keys', cause)
     }
   }
 
-  clear(range: KeyRange): Promise<void> {
-    return typed('clear', this.#store.clear({ ...KEY_ENCODING, ...range }))
+  async clear(range: KeyRange): Promise<void> {
+    return typed('clear', this.#open().clear({ ...KEY_ENCODING, ...range }))
+  }
+
+  #open(): LocalStore {
+    if (this.#isClosed) throw new ClientError('CLIENT_CLOSED', 'the local store is closed')
+    return this.#store
   }
 }
 
@@ -112,6 +119,7 @@ async function typed<T>(what: string, call: Promise<T>): Promise<T> {
 }
 
 function storeError(what: string, cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause
   const isClosed = codeOf(cause) === 'LEVEL_DATABASE_NOT_OPEN'
   if (isClosed) return new ClientError('CLIENT_CLOSED', 'the local store is closed', { cause })
   return new ClientError('LOCAL_STORE_FAILED', `the local store failed, call=${what}`, { cause })

@@ -1,5 +1,6 @@
 import type { CommitAnswer, CommitProposal, PullAnswer } from '@graft-ts/protocol'
-import { isTypedError, newCommitId, nextLsn, type Snapshot, type TypedError } from '@graft-ts/volume'
+import { Splinter } from '@graft-ts/splinter'
+import { isTypedError, newCommitId, nextLsn, PAGE_INDEX_MAX, type Snapshot, type TypedError } from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
 import { isTransient, pause, retried } from '../retry.ts'
 import { type LocalCommit, mergeCommits } from '../state/local-commit.ts'
@@ -46,7 +47,7 @@ export class Pusher {
   }
 
   /**
-   * Pushes everything that is pending now, as one remote commit where nothing was under way.
+   * Pushes everything that is pending now, as one remote commit where nothing was under way and it fits into one.
    *
    * @throws {@link ClientError} `PUSH_DIVERGED`, `PUSH_CONTENDED`; what a server or the local store threw. Everything
    * stays pending then, and another push goes on where this one stopped (I6, I12).
@@ -75,7 +76,7 @@ export class Pusher {
 
   async #attempt(progress: Progress, signal: AbortSignal | undefined): Promise<void> {
     const core = this.#core
-    const attempt = this.#undecided() ?? this.#newAttempt()
+    const attempt = await this.#nextAttempt(signal)
     const commits = commitsOf(core.state, attempt)
     const answer = await this.#propose(attempt, commits, signal)
     if (answer.type === 'committed') return this.#acknowledge(attempt, answer.snapshot, progress)
@@ -93,14 +94,15 @@ export class Pusher {
     await this.#goOnFrom(answer, progress, signal)
   }
 
-  #undecided(): SentAttempt | undefined {
-    const { sent, isRefused } = this.#core.state
-    return isRefused ? undefined : sent.at(-1)
-  }
-
-  #newAttempt(): SentAttempt {
-    const { state, client } = this.#core
-    return { commitId: newCommitId(client.idSource), lastSequence: (state.pending.at(-1) as LocalCommit).sequence }
+  /** The newest attempt, if it is undecided or would only be made again as it was; else another one. */
+  async #nextAttempt(signal: AbortSignal | undefined): Promise<SentAttempt> {
+    const { client } = this.#core
+    const { pagesMax } = await retried(client.retry, signal, () => client.remote.metaLimits({ signal }))
+    const { sent, isRefused, pending } = this.#core.state
+    const newest = sent.at(-1)
+    if (newest !== undefined && !isRefused) return newest
+    const lastSequence = lastSequenceWithin(pending, pagesMax)
+    return newest?.lastSequence === lastSequence ? newest : { commitId: newCommitId(client.idSource), lastSequence }
   }
 
   /** Uploads what has to be uploaded, makes the attempt durable here, and sends it until there is an answer. */
@@ -131,7 +133,7 @@ export class Pusher {
     const { client, volumeId, pageSize } = core
     const { base } = core.state
     const { own, floor, pageCount } = mergeCommits(base, commits)
-    const { inlineBytesMax } = await retried(client.retry, signal, () => client.remote.metaLimits())
+    const { inlineBytesMax } = await retried(client.retry, signal, () => client.remote.metaLimits({ signal }))
     const isInline = own.size * pageSize <= inlineBytesMax
     const inline = isInline && own.size > 0 ? { pages: own, data: await readPages(core, commits, own) } : undefined
     const refs = isInline ? [] : await uploadPages(core, commits, own, signal)
@@ -150,8 +152,11 @@ export class Pusher {
   }
 
   async #remember(attempt: SentAttempt): Promise<void> {
-    const { sent } = this.#core.state
-    if (sent.some(({ commitId }) => commitId === attempt.commitId)) return
+    const { sent, isRefused } = this.#core.state
+    if (sent.some(({ commitId }) => commitId === attempt.commitId)) {
+      if (isRefused) await this.#core.savePush((state) => ({ ...state, isRefused: false }), false)
+      return
+    }
     await this.#core.savePush((state) => ({ ...state, sent: [...state.sent, attempt], isRefused: false }), true)
   }
 
@@ -189,6 +194,18 @@ export class Pusher {
     this.#core.diverge(divergence)
     throw divergedError(divergence)
   }
+}
+
+/** The last local commit up to which all of them fit into one remote commit; at least the first. */
+function lastSequenceWithin(pending: readonly LocalCommit[], pagesMax: number): number {
+  const own = new Splinter()
+  let last = (pending[0] as LocalCommit).sequence
+  for (const commit of pending) {
+    if (commit.floor !== undefined) own.deleteRange(commit.floor + 1, PAGE_INDEX_MAX)
+    if (own.addAll(commit.own).size > pagesMax) break
+    last = commit.sequence
+  }
+  return last
 }
 
 function newestSequence(core: VolumeCore): number {

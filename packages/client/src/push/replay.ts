@@ -1,6 +1,6 @@
 import type { PullAnswer } from '@graft-ts/protocol'
 import { isTypedError } from '@graft-ts/volume'
-import { ClientError } from '../errors.ts'
+import { ClientError, type ClientErrorCode } from '../errors.ts'
 import type { View } from '../local/pins.ts'
 import { isTransient } from '../retry.ts'
 import type { Isolation, LocalCommit } from '../state/local-commit.ts'
@@ -77,9 +77,20 @@ async function runAgain(
   return { ...effects.commit, sequence, pageCount: pageCountAfter(effects.commit, view.pageCount) }
 }
 
+// What the client throws at a transaction that reads, through no fault of its own.
+const OUTSIDE: readonly string[] = [
+  'ABORTED',
+  'CLIENT_CLOSED',
+  'LOCAL_STORE_FAILED',
+  'LOCAL_STORE_CORRUPT',
+  'READ_INCOMPLETE',
+  'REMOTE_ANSWER',
+] satisfies ClientErrorCode[]
+
 /** Whether an error says nothing about the transaction itself. */
 function isPassing(error: unknown): boolean {
-  return isTransient(error) || (isTypedError(error) && (error.kind === 'aborted' || error.code === 'LOCAL_STORE_FAILED'))
+  if (isTransient(error)) return true
+  return isTypedError(error) && (error.name === 'RemoteError' || OUTSIDE.includes(error.code))
 }
 
 function diverged(reason: Divergence['reason'], answer: PullAnswer, cause: unknown): Divergence {

@@ -65,7 +65,7 @@ export async function uploadPages(
 ): Promise<SignedSegmentRef[]> {
   const { missing } = coverage(core.state.uploads, commits, own)
   if (missing.size > 0) {
-    const chunks = await chunksOf(core, missing)
+    const chunks = await chunksOf(core, missing, signal)
     await uploadChunks(chunks, signal, (chunk, stop) => uploadChunk(core, commits, chunk, stop))
   }
   return coverage(core.state.uploads, commits, own).refs
@@ -93,8 +93,9 @@ async function uploadChunks(
   if (failures.length > 0) throw failures[0]
 }
 
-async function chunksOf(core: VolumeCore, pages: Splinter): Promise<Splinter[]> {
-  const { writePagesMax, requestBytesMax } = await core.client.remote.pageLimits()
+async function chunksOf(core: VolumeCore, pages: Splinter, signal: AbortSignal | undefined): Promise<Splinter[]> {
+  const { remote, retry } = core.client
+  const { writePagesMax, requestBytesMax } = await retried(retry, signal, () => remote.pageLimits({ signal }))
   const byBytes = Math.floor((requestBytesMax - REQUEST_OVERHEAD_BYTES) / core.pageSize)
   const chunkPages = Math.max(1, Math.min(writePagesMax, byBytes))
   const all = pages.toUint32Array()

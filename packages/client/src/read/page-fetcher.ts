@@ -2,7 +2,7 @@ import type { PageLimits, ReadPage } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import { LSN_NONE, type Lsn } from '@graft-ts/volume'
 import type { ReadContext } from '../context.ts'
-import { ClientError, throwIfAborted } from '../errors.ts'
+import { ClientError, throwIfAborted, untilAborted } from '../errors.ts'
 import { retried } from '../retry.ts'
 
 interface Flight {
@@ -30,9 +30,10 @@ export class PageFetcher {
   }
 
   /** The most pages of one request. */
-  async pagesMax(): Promise<number> {
-    const limits: PageLimits = await this.#context.remote.pageLimits()
-    return Math.max(1, Math.min(limits.readPagesMax, Math.floor(limits.readBytesMax / this.#context.pageSize)))
+  async pagesMax(signal: AbortSignal | undefined): Promise<number> {
+    const { remote, retry, pageSize } = this.#context
+    const limits: PageLimits = await retried(retry, signal, () => remote.pageLimits({ signal }))
+    return Math.max(1, Math.min(limits.readPagesMax, Math.floor(limits.readBytesMax / pageSize)))
   }
 
   /**
@@ -132,6 +133,8 @@ export class PageFetcher {
       .run(() => store.pages.keep(lsn, pages, base()))
       .catch((error: unknown) => {
         this.#keepFailure = { error }
+        // Or else it would count as being here for as long as it stays in memory.
+        cache.drop(volumeId, { pages: Splinter.from(pages.map(({ pageIndex }) => pageIndex)), floor: undefined })
         onKeepFailed(error)
       })
   }
@@ -158,14 +161,4 @@ function newFlight(): Flight {
   // Whoever waits sees the failure; of useful pages nobody may be waiting.
   arrival.catch(() => undefined)
   return { arrival, land, fail }
-}
-
-/** The promise, or `ABORTED` as soon as the caller gives up; the work itself goes on. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(new ClientError('ABORTED', 'stopped by the signal of the caller', { cause: signal.reason }))
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

@@ -55,7 +55,7 @@ export class PageReader {
   /** Reads pages, fetching those that are not here in as few requests as the page store allows. */
   async readMany(view: View, wanted: readonly number[], signal: AbortSignal | undefined): Promise<Map<number, BorrowedPage>> {
     const { pages, missing } = await this.find(view, wanted)
-    await this.#fetchChunks(missing, async (chunk) => {
+    await this.#fetchChunks(missing, signal, async (chunk) => {
       for (const page of await this.fetcher.fetch(view.base.lsn, chunk, [], signal)) pages.set(page.pageIndex, page.bytes)
     })
     return pages
@@ -69,14 +69,18 @@ export class PageReader {
   async hydrate(view: View, pages: readonly number[], signal: AbortSignal | undefined): Promise<number> {
     const { missing } = await this.find(view, pages)
     const fetch = async (chunk: number[]): Promise<void> => void (await this.fetcher.fetch(view.base.lsn, chunk, [], signal))
-    await this.fetcher.keeping(() => this.#fetchChunks(missing, fetch))
+    await this.fetcher.keeping(() => this.#fetchChunks(missing, signal, fetch))
     return missing.length
   }
 
-  async #fetchChunks(missing: readonly number[], fetch: (chunk: number[]) => Promise<void>): Promise<void> {
+  async #fetchChunks(
+    missing: readonly number[],
+    signal: AbortSignal | undefined,
+    fetch: (chunk: number[]) => Promise<void>,
+  ): Promise<void> {
     if (missing.length === 0) return
     // A single page needs no knowledge of the limits, and so no request for them.
-    const chunkPages = missing.length === 1 ? 1 : await this.fetcher.pagesMax()
+    const chunkPages = missing.length === 1 ? 1 : await this.fetcher.pagesMax(signal)
     let next = 0
     const worker = async (): Promise<void> => {
       while (next < missing.length) {

@@ -61,9 +61,10 @@ export function onBase(state: VolumeState, base: Snapshot): VolumeState {
   return { ...state, base, sent: [], isRefused: false, remote: undefined, divergence: undefined }
 }
 
-/** The state after a pull that local reads do not move to. */
+/** The state after a pull that local reads do not move to: the newest answer counts, whichever comes last. */
 export function withRemote(state: VolumeState, answer: PullAnswer): VolumeState {
-  return answer.snapshot.lsn > state.base.lsn ? { ...state, remote: answer } : state
+  const known = state.remote?.snapshot.lsn ?? state.base.lsn
+  return answer.snapshot.lsn > known ? { ...state, remote: answer } : state
 }
 
 /** The state after one more local commit. */

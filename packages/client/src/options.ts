@@ -1,0 +1,18 @@
+import type { Durability } from './context.ts'
+import { ClientError } from './errors.ts'
+import type { Isolation } from './state/local-commit.ts'
+
+const DURABILITIES: readonly Durability[] = ['memory', 'local', 'remote']
+const ISOLATIONS: readonly Isolation[] = ['serializable', 'snapshot']
+
+/** The durability. Throws {@link ClientError} `CLIENT_OPTIONS` for one that there is not. */
+export function checkDurability(durability: Durability): Durability {
+  if (DURABILITIES.includes(durability)) return durability
+  throw new ClientError('CLIENT_OPTIONS', `no such durability, got=${durability}`)
+}
+
+/** The isolation. Throws {@link ClientError} `CLIENT_OPTIONS` for one that there is not. */
+export function checkIsolation(isolation: Isolation): Isolation {
+  if (ISOLATIONS.includes(isolation)) return isolation
+  throw new ClientError('CLIENT_OPTIONS', `no such isolation, got=${isolation}`)
+}
