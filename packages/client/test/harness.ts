@@ -69,6 +69,8 @@ export interface World {
   /** What happens before its answer arrives. */
   after: (method: string) => Promise<void>
   open(options?: Partial<ClientOptions>): Promise<TestClient>
+  /** A client on a local store that is there already. */
+  openOn(local: CrashableStore, options?: Partial<ClientOptions>): Promise<TestClient>
 }
 
 export interface TestClient {
@@ -101,6 +103,7 @@ export function openWorld(limits: { readonly meta?: Partial<MetaLimits> } = {}):
     after: async () => undefined,
     transport: { meta: disturbed(inner.meta as never), pages: disturbed(inner.pages as never) },
     open: (options) => openClient(world, new CrashableStore(), options),
+    openOn: (local, options) => openClient(world, local, options),
   }
   function disturbed(transport: AnyTransport): GraftTransport['meta'] {
     const call =
@@ -159,6 +162,8 @@ export class CrashableStore implements LocalStore {
   isDead = false
   /** What happens right before a call is carried out. */
   before: (call: string) => Promise<void> = async () => undefined
+  /** What happens before the answer to a look-up arrives. */
+  after: (call: string) => Promise<void> = async () => undefined
 
   constructor(level: MemoryLevel<string, Uint8Array> = new MemoryLevel({ keyEncoding: 'utf8', valueEncoding: 'view' })) {
     this.#level = level
@@ -182,7 +187,11 @@ export class CrashableStore implements LocalStore {
   // The content lives on for the next process.
   close = async (): Promise<void> => void (this.isDead = true)
   get: LocalStore['get'] = async (key, options) => (await this.#turn('get')).get(key, options)
-  getMany: LocalStore['getMany'] = async (keys, options) => (await this.#turn('getMany')).getMany(keys, options)
+  getMany: LocalStore['getMany'] = async (keys, options) => {
+    const found = await (await this.#turn('getMany')).getMany(keys, options)
+    await this.after('getMany')
+    return found
+  }
   keys: LocalStore['keys'] = (options) => this.#alive().keys(options)
   iterator: LocalStore['iterator'] = (options) => this.#alive().iterator(options)
   clear: LocalStore['clear'] = async (options) => this.#alive().clear(options)

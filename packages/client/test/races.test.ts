@@ -243,3 +243,95 @@ test('what transactions wrote that run again, again and again, does not pile up'
   expect(await headStamps(mine)).toEqual([3, 22, 3, 4])
   expect(await ours.local.keyCount()).toBeLessThanOrEqual(before)
 })
+
+describe('I4: the base moves', () => {
+  /** A reader that stands on LSN 1 and has pages 1 and 2 in its local store, but not in memory; LSN 2 changes pages 1 and 3. */
+  async function behind(options = {}) {
+    const world = openWorld()
+    const { mine } = await two(world)
+    const first = await world.open()
+    await headStamps(await first.client.openVolume(mine.volumeId), 2)
+    await first.client.close()
+    const reader = await first.reopen(options)
+    const copy = await reader.client.openVolume(mine.volumeId)
+    await write(mine, { 1: 11, 3: 33 })
+    await mine.push()
+    /** Pulls when the next look-up in the local store has its answer, and before that answer arrives. */
+    const pullDuringLookup = (): void => {
+      reader.local.after = async () => {
+        reader.local.after = async () => undefined
+        await copy.pull()
+      }
+    }
+    return { copy, local: reader.local, pullDuringLookup }
+  }
+
+  test('while an older snapshot reads: what it found is not taken for the new state', async () => {
+    const { copy, pullDuringLookup } = await behind()
+    const old = copy.snapshot()
+    pullDuringLookup()
+    expect(stampOf(await old.read(1))).toBe(1)
+    expect(copy.status().base.lsn).toBe(2)
+    expect(await headStamps(copy)).toEqual([11, 2, 33, 4])
+    expect(await stamps(old)).toEqual([1, 2, 3, 4])
+  })
+
+  test('up to a newer snapshot that reads: what it found was of the old state', async () => {
+    const { copy, pullDuringLookup } = await behind(UNCACHED)
+    const newer = await copy.snapshotAt(2 as never)
+    expect(copy.status().base.lsn).toBe(1)
+    pullDuringLookup()
+    expect(stampOf(await newer.read(1))).toBe(11)
+    expect(copy.status().base.lsn).toBe(2)
+  })
+
+  test('between the arrival of a page and its being kept: it is kept for the state that it was read at', async () => {
+    const { copy, local } = await behind(UNCACHED)
+    const fresh = copy.snapshot()
+    const [isMoving, mayMove] = [gate(), gate()]
+    local.before = async (call) => {
+      if (call !== 'batch') return
+      local.before = async () => undefined
+      isMoving.open()
+      await mayMove.passed
+    }
+    const pulling = copy.pull()
+    await isMoving.passed
+    expect(stampOf(await fresh.read(3))).toBe(3)
+    mayMove.open()
+    await pulling
+    await copy.idle()
+    expect((await headStamps(copy)).slice(0, 3)).toEqual([11, 2, 33])
+  })
+})
+
+describe('a transaction that runs while what it saw is', () => {
+  test('dropped by a reset runs again', async () => {
+    const world = openWorld()
+    const { mine } = await two(world)
+    await write(mine, { 2: 22 })
+    let runs = 0
+    await mine.transact(async (tx) => {
+      const seen = stampOf(await tx.read(2))
+      if (++runs === 1) await mine.reset()
+      tx.write(3, page(seen + 100))
+    })
+    expect(await headStamps(mine)).toEqual([1, 2, 102, 4])
+  })
+
+  test('replaced by a replay runs again', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    // Writes page 2, but its overlap is about page 1.
+    await mine.transact(async (tx) => tx.write(2, page(20 + stampOf(await tx.read(1)))))
+    await write(other, { 1: 7 })
+    await other.push()
+    let runs = 0
+    await mine.transact(async (tx) => {
+      const seen = stampOf(await tx.read(2))
+      if (++runs === 1) await mine.push()
+      tx.write(3, page(seen + 100))
+    })
+    expect(await headStamps(mine)).toEqual([7, 27, 127, 4])
+  })
+})

@@ -158,15 +158,15 @@ describe('a volume that somebody else created with another page size', () => {
     const empty = mine.snapshot()
     let runs = 0
     await mine.transact(async (tx) => {
-      tx.write(1, new Uint8Array(tx.pageSize))
+      tx.write(9, new Uint8Array(tx.pageSize))
       if (++runs === 1) expect(await mine.pull()).toMatchObject({ isApplied: true })
     })
     expect(runs).toBe(2)
     expect(mine.pageSize).toBe(PAGE_SIZE)
     expect(empty.pageSize).toBe(1024)
     expect(await empty.read(1)).toHaveLength(1024)
-    expect(await headStamps(mine)).toEqual([0])
-    expect(await mine.push()).toMatchObject({ snapshot: { lsn: 2 } })
+    expect(await headStamps(mine)).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 0])
+    expect(await mine.push()).toMatchObject({ snapshot: { lsn: 2, pageCount: 9 } })
   })
 })
 
