@@ -42,7 +42,7 @@ export interface TransactOptions extends CallOptions {
 
 /** What became of a transaction. */
 export interface TransactionResult<T> {
-  /** What the function returned, in the run that counted. */
+  /** What the function returned, in the run that counted when the call ended; with durability `remote` the one in the log. */
   readonly value: T
   /** The local commit's sequence; `undefined`: it only read. */
   readonly sequence: number | undefined
@@ -133,7 +133,7 @@ export class Volume {
       const result = await this.#transactOnce(run, isolation, durability, options.signal)
       if (result === undefined) continue
       if (durability === 'remote' && result.sequence !== undefined) await this.push(options)
-      return result
+      return { ...result }
     }
     throw new ClientError('TRANSACTION_CONFLICT', 'other transactions were faster each time')
   }
@@ -190,13 +190,18 @@ export class Volume {
       if (effects.isReadOnly) return { value, sequence: undefined }
       const commit = await this.#core.commitLocally(running, effects, durability !== 'memory')
       if (commit === undefined) return undefined
+      const result = { value, sequence: commit.sequence }
       const runAgain = async (
         again: View,
         isolationAgain: Isolation,
         signalAgain: AbortSignal | undefined,
-      ): Promise<TransactionEffects> => (await this.#runOn(again, run, isolationAgain, signalAgain)).effects
+      ): Promise<TransactionEffects> => {
+        const ranAgain = await this.#runOn(again, run, isolationAgain, signalAgain)
+        result.value = ranAgain.value
+        return ranAgain.effects
+      }
       this.#replayables.set(commit.sequence, { isolation, run: runAgain })
-      return { value, sequence: commit.sequence }
+      return result
     } finally {
       this.#core.end(running)
     }

@@ -159,6 +159,8 @@ export class CrashableStore implements LocalStore {
   /** How many batches still work; after that every call fails. */
   batchesLeft = Number.POSITIVE_INFINITY
   batches = 0
+  /** Whether the last batch was to survive a crash of the machine. */
+  isLastSynced = false
   isDead = false
   /** What happens right before a call is carried out. */
   before: (call: string) => Promise<void> = async () => undefined
@@ -200,6 +202,7 @@ export class CrashableStore implements LocalStore {
     if (this.batchesLeft <= 0) this.isDead = true
     this.batchesLeft--
     this.batches++
+    this.isLastSynced = options.sync
     await (await this.#turn('batch')).batch(operations, options)
   }
 

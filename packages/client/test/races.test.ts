@@ -334,4 +334,144 @@ describe('a transaction that runs while what it saw is', () => {
     })
     expect(await headStamps(mine)).toEqual([7, 27, 127, 4])
   })
+
+  test('changed by a pull runs again, also where pages were only cut off', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await other.transact((tx) => {
+      tx.write(1, page(7))
+      tx.setPageCount(3)
+      tx.setPageCount(4)
+    })
+    await other.push()
+    const runs = [0, 0]
+    await Promise.all(
+      [1, 4].map((pageIndex, i) =>
+        mine.transact(async (tx) => {
+          const seen = stampOf(await tx.read(pageIndex))
+          runs[i] = (runs[i] as number) + 1
+          if (runs[i] === 1) await mine.pull()
+          tx.write(10 + i, page(seen + 100))
+        }),
+      ),
+    )
+    expect((await headStamps(mine)).slice(9)).toEqual([107, 100])
+  })
+})
+
+test('a page that is here already is not kept twice, so that nothing of it is left over', async () => {
+  const world = openWorld()
+  const { ours, mine, other } = await two(world)
+  await write(other, { 2: 22 })
+  await other.push()
+  // Page 1 is here as this client wrote it, but only up to the base; the newer snapshot has to fetch it.
+  const newer = await mine.snapshotAt(2 as never)
+  world.after = async (method) => {
+    if (method === 'ReadPages') await mine.pull()
+  }
+  expect(stampOf(await newer.read(1))).toBe(1)
+  await mine.idle()
+  expect(mine.status().base.lsn).toBe(2)
+  await write(mine, { 1: 5 })
+  await mine.push()
+  newer.close()
+  await mine.idle()
+  const pages = (await ours.local.keyList()).filter((key) => key.split('/')[2] === 'l' && key.endsWith('/00000001'))
+  expect(pages).toHaveLength(1)
+  expect((await headStamps(mine)).slice(0, 2)).toEqual([5, 22])
+})
+
+test('a transaction of durability remote gives the value of the run that counted', async () => {
+  const world = openWorld()
+  const { mine, other } = await two(world)
+  const next = (volume: Volume) =>
+    volume.transact(
+      async (tx) => {
+        const value = stampOf(await tx.read(1)) + 1
+        tx.write(1, page(value))
+        return value
+      },
+      { durability: 'remote' },
+    )
+  expect((await next(other)).value).toBe(2)
+  expect((await next(mine)).value).toBe(3)
+})
+
+test('I6: an attempt is durable before it is sent', async () => {
+  const world = openWorld()
+  const { ours, mine } = await two(world)
+  await mine.transact((tx) => tx.write(1, page(2)), { durability: 'memory' })
+  expect(ours.local.isLastSynced).toBe(false)
+  let batchesBefore = ours.local.batches
+  world.before = async (method) => {
+    if (method !== 'Commit') return
+    expect(ours.local.batches).toBe(batchesBefore + 1)
+    expect(ours.local.isLastSynced).toBe(true)
+    batchesBefore = -1
+  }
+  await mine.push()
+  expect(batchesBefore).toBe(-1)
+})
+
+test('I12: a transaction that commits while others run again is neither lost nor left behind', async () => {
+  const world = openWorld()
+  const { mine, other } = await two(world)
+  let runs = 0
+  await mine.transact(async (tx) => {
+    tx.write(2, page(20 + stampOf(await tx.read(1))))
+    if (++runs === 2) await write(mine, { 3: 33 })
+  })
+  await write(other, { 1: 7 })
+  await other.push()
+  expect(await mine.push()).toMatchObject({ type: 'pushed', replayed: 2, transactions: 2 })
+  expect(await headStamps(mine)).toEqual([7, 27, 33, 4])
+})
+
+describe('what was uploaded for an attempt', () => {
+  test('serves the next one, less what was written and cut off since', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await mine.transact((tx) => {
+      for (let i = 1; i <= 200; i++) tx.write(i, page(i))
+    })
+    world.before = async (method) => {
+      if (method === 'Commit') throw new RemoteError('denied', 'DENIED', 'no')
+    }
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    world.before = async () => undefined
+    await write(mine, { 5: 555 })
+    await mine.transact((tx) => {
+      tx.setPageCount(150)
+      tx.setPageCount(200)
+      tx.write(160, page(166))
+    })
+    await mine.push()
+    await other.pull()
+    const expected = Array.from({ length: 200 }, (_, i) => (i < 150 ? i + 1 : 0))
+    expected[4] = 555
+    expected[159] = 166
+    expect(await headStamps(other)).toEqual(expected)
+  })
+})
+
+test('a pull that was asked from an older base says nothing of what this client changed itself', async () => {
+  const world = openWorld()
+  const { mine, other } = await two(world)
+  const held = gate()
+  world.before = async (method) => {
+    if (method !== 'Pull') return
+    world.before = async () => undefined
+    await held.passed
+  }
+  const pulling = mine.pull()
+  await write(mine, { 2: 22 })
+  await mine.push()
+  await increment(mine, 2)
+  await other.pull()
+  await write(other, { 3: 33 })
+  await other.push()
+  held.open()
+  expect(await pulling).toMatchObject({ isApplied: false, snapshot: { lsn: 3 } })
+  expect(await mine.push()).toMatchObject({ replayed: 0, snapshot: { lsn: 4 } })
+  expect(await headStamps(mine)).toEqual([1, 23, 33, 4])
 })

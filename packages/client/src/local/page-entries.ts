@@ -97,10 +97,14 @@ export class PageEntries {
    */
   async keep(lsn: Lsn, pages: readonly RemotePage[], base: Snapshot): Promise<void> {
     const batch = new Batch()
-    for (const { pageIndex, writtenLsn, bytes } of pages) {
+    const isAtBase = lsn === base.lsn
+    // What is here already stays: it may be the only thing that leads to the page of a local commit.
+    const open = isAtBase ? await this.#database.getMany(pages.map(({ pageIndex }) => this.#keys.openEntry(pageIndex))) : []
+    for (const [i, { pageIndex, writtenLsn, bytes }] of pages.entries()) {
+      if (open[i] !== undefined) continue
       const from = bytes === undefined ? lsn : writtenLsn
       const content: PageEntry['content'] = bytes === undefined ? { type: 'zero' } : { type: 'bytes', bytes }
-      if (lsn === base.lsn) batch.put(this.#keys.openEntry(pageIndex), encodePageEntry({ from, to: undefined, content }))
+      if (isAtBase) batch.put(this.#keys.openEntry(pageIndex), encodePageEntry({ from, to: undefined, content }))
       else this.#keepEnded(pageIndex, { from, to: lsn, content }, batch)
     }
     await this.#database.write(batch, { sync: false })
