@@ -1,0 +1,215 @@
+import { RemoteError } from '@graft-ts/protocol'
+import { describe, expect, test } from 'vitest'
+import type { Volume } from '../src/index.ts'
+import {
+  headStamps,
+  openWorld,
+  outcomeOf,
+  page,
+  pushedVolume,
+  stampOf,
+  stamps,
+  type TestClient,
+  type World,
+  write,
+} from './harness.ts'
+
+// Nothing is answered from memory, so that what lies in the local store shows.
+const UNCACHED = { memoryCacheBytesMax: 1 }
+
+/** Two clients that stand on the same commit of a volume with pages 1 to 4. */
+async function two(world: World, options = {}) {
+  const ours = await world.open(options)
+  const theirs = await world.open(options)
+  const mine = await pushedVolume(ours.client, { 1: 1, 2: 2, 3: 3, 4: 4 })
+  const other = await theirs.client.openVolume(mine.volumeId)
+  return { ours, theirs, mine, other }
+}
+
+const increment = (volume: Volume, pageIndex: number) =>
+  volume.transact(async (tx) => tx.write(pageIndex, page(stampOf(await tx.read(pageIndex)) + 1)))
+
+/** The keys of one kind that a volume has in the local store. */
+async function keysOf({ local }: TestClient, kind: string): Promise<string[]> {
+  return (await local.keyList()).filter((key) => key.split('/')[2] === kind)
+}
+
+/** Refuses all commits until it is called. */
+function refuseCommits(world: World): () => void {
+  world.before = async (method) => {
+    if (method === 'Commit') throw new RemoteError('denied', 'DENIED', 'no')
+  }
+  return () => {
+    world.before = async () => undefined
+  }
+}
+
+describe('uploads', () => {
+  test('of transactions that ran again are forgotten', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await mine.transact((tx) => {
+      for (let i = 1000; i < 1100; i++) tx.write(i, page(i))
+    })
+    // Writes another page when it runs again.
+    await mine.transact(async (tx) => {
+      if (stampOf(await tx.read(1)) === 1) tx.write(1050, page(666))
+      else tx.write(2, page(22))
+    })
+    const allow = refuseCommits(world)
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    allow()
+    await write(other, { 1: 11 })
+    await other.push()
+    await mine.push()
+    await other.pull()
+    expect(stampOf(await other.snapshot().read(1050))).toBe(1050)
+  })
+
+  test('leave no record behind when they are committed or given up', async () => {
+    const world = openWorld()
+    const { ours, mine } = await two(world)
+    const writeMany = () =>
+      mine.transact((tx) => {
+        for (let i = 1; i <= 100; i++) tx.write(i, page(i))
+      })
+    await writeMany()
+    await mine.push()
+    expect(await keysOf(ours, 'push')).toEqual([])
+    await writeMany()
+    const allow = refuseCommits(world)
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    allow()
+    expect(await keysOf(ours, 'push')).toHaveLength(1)
+    await mine.reset()
+    expect(await keysOf(ours, 'push')).toEqual([])
+  })
+})
+
+describe('I6: an attempt', () => {
+  test('that follows a refused one is undecided again when its answer is lost', async () => {
+    const world = openWorld()
+    const { mine } = await two(world, { attemptsMax: 1 })
+    await write(mine, { 1: 11 })
+    const allow = refuseCommits(world)
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    allow()
+    world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+    // The same one again, and then another one.
+    expect(await outcomeOf(mine.push())).toBe('unknown OUTCOME_UNKNOWN')
+    const first = mine.status().attempt
+    expect(first?.isRefused).toBe(false)
+    world.fault = () => undefined
+    const forbid = refuseCommits(world)
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    forbid()
+    await write(mine, { 2: 22 })
+    world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+    expect(await outcomeOf(mine.push())).toBe('unknown OUTCOME_UNKNOWN')
+    const second = mine.status().attempt
+    expect(second).toMatchObject({ isRefused: false })
+    expect(second?.commitId).not.toBe(first?.commitId)
+  })
+})
+
+describe('I7: a commit that asked for the length', () => {
+  test('after one that grew the volume does not overlap with commits that did not', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await write(mine, { 6: 66 })
+    await mine.transact((tx) => tx.write(tx.pageCount + 1, page(77)))
+    await write(other, { 1: 11 })
+    await other.push()
+    expect(await mine.push()).toMatchObject({ conflicts: 1, replayed: 0 })
+    expect(await headStamps(mine)).toEqual([11, 2, 3, 4, 0, 66, 77])
+  })
+})
+
+describe('I4: after a replay', () => {
+  test('no page is served from memory that others changed', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await mine.snapshot().hydrate()
+    expect(await headStamps(mine)).toEqual([1, 2, 3, 4])
+    await increment(mine, 1)
+    await write(other, { 1: 11, 4: 44 })
+    await other.push()
+    expect(await mine.push()).toMatchObject({ replayed: 1 })
+    expect(await headStamps(mine)).toEqual([12, 2, 3, 44])
+  })
+})
+
+describe('I4: pages of a local commit that was pushed', () => {
+  test('stay for views of that commit, which need no server to read them', async () => {
+    const world = openWorld()
+    const { ours, mine } = await two(world, UNCACHED)
+    await write(mine, { 2: 22 })
+    await mine.push()
+    const pushed = mine.snapshot()
+    await write(mine, { 2: 23 })
+    await mine.push()
+    world.calls.length = 0
+    expect(stampOf(await pushed.read(2))).toBe(22)
+    expect(world.calls).toEqual([])
+    const before = await ours.local.keyCount()
+    pushed.close()
+    await mine.idle()
+    expect(await ours.local.keyCount()).toBeLessThan(before)
+  })
+
+  test('stay for views that have it pending, when it is overwritten', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world, UNCACHED)
+    await write(mine, { 2: 22 })
+    const pending = mine.snapshot()
+    await mine.push()
+    await other.pull()
+    await write(other, { 2: 23 })
+    await other.push()
+    await mine.pull()
+    expect(await stamps(pending)).toEqual([1, 22, 3, 4])
+    expect(await headStamps(mine)).toEqual([1, 23, 3, 4])
+  })
+})
+
+describe('I12: a divergence', () => {
+  test('that is found while a local commit is being written is not forgotten', async () => {
+    const world = openWorld()
+    const { ours, mine, other } = await two(world)
+    await write(mine, { 1: 100 })
+    await write(other, { 1: 11 })
+    await other.push()
+    await ours.client.close()
+    const again = await ours.reopen()
+    const volume = await again.client.openVolume(mine.volumeId)
+    let write3: Promise<unknown> | undefined
+    // Right after the look at what overlaps, which needs no batch, a local commit is written, slowly.
+    world.after = async (method) => {
+      if (method !== 'Commit') return
+      again.local.before = async (call) => {
+        if (call !== 'batch') return
+        for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+      }
+      void Promise.resolve().then(() => {
+        write3 = write(volume, { 3: 33 })
+      })
+    }
+    expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
+    await write3
+    expect(volume.status()).toMatchObject({ sync: 'diverged', pendingCommits: 2 })
+  })
+
+  test('leaves nothing behind when its reset dies half-way', async () => {
+    const world = openWorld()
+    const { ours, mine } = await two(world)
+    const before = await keysOf(ours, 'l')
+    await write(mine, { 1: 100, 2: 200 })
+    ours.local.batchesLeft = 1
+    await mine.reset()
+    const again = await ours.reopen()
+    const volume = await again.client.openVolume(mine.volumeId)
+    expect(volume.status().pendingCommits).toBe(0)
+    expect(await keysOf(again, 'l')).toEqual(before)
+    expect(await keysOf(again, 'dirty')).toEqual([])
+  })
+})
