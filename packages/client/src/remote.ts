@@ -126,7 +126,7 @@ export class Remote {
     }
   }
 
-  /** What the meta store takes; asked once. */
+  /** What the meta store takes; asked once, until forgotten. */
   metaLimits(options: CallOptions): Promise<MetaLimits> {
     this.#metaLimits ??= this.#describeMeta().catch((error) => {
       this.#metaLimits = undefined
@@ -135,13 +135,19 @@ export class Remote {
     return untilAborted(this.#metaLimits, options.signal)
   }
 
-  /** What the page store takes; asked once. */
+  /** What the page store takes; asked once, until forgotten. */
   pageLimits(options: CallOptions): Promise<PageLimits> {
     this.#pageLimits ??= this.#describePages().catch((error) => {
       this.#pageLimits = undefined
       throw error
     })
     return untilAborted(this.#pageLimits, options.signal)
+  }
+
+  /** Makes the next call that needs limits ask for them: those that are known may be out of date. */
+  forgetLimits(): void {
+    this.#metaLimits = undefined
+    this.#pageLimits = undefined
   }
 
   async #describeMeta(): Promise<MetaLimits> {

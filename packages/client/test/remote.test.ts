@@ -1,7 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { idToBytes, newVolumeId } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { headStamps, openWorld, outcomeOf, pushedVolume, type World, write } from './harness.ts'
+import { headStamps, openWorld, outcomeOf, page, pushedVolume, type World, write } from './harness.ts'
 
 interface SnapshotMessage {
   volumeId: Uint8Array
@@ -11,6 +11,7 @@ interface SnapshotMessage {
 interface Answer {
   snapshot: SnapshotMessage
   outcome: { value: { snapshot: SnapshotMessage; commitIdAfterBase: Uint8Array } }
+  inlineBytesMax?: number
   pages: Uint8Array
   writtenLsns: bigint[]
   lsn: bigint
@@ -116,4 +117,19 @@ describe('I11: an answer is refused, and changes nothing,', () => {
     change = () => undefined
     expect(await headStamps(copy)).toEqual([1, 2])
   })
+})
+
+test('limits that are out of date are asked for again when a server says so', async () => {
+  const { world, copy } = await behind()
+  await copy.pull()
+  await copy.transact((tx) => {
+    for (let i = 1; i <= 100; i++) tx.write(i, page(i))
+  })
+  let isOutOfDate = true
+  tamper(world, 'Describe', (answer) => {
+    if (isOutOfDate && answer.inlineBytesMax !== undefined) answer.inlineBytesMax = 1_000_000
+  })
+  expect(await outcomeOf(copy.push())).toBe('exhausted INLINE_TOO_LARGE')
+  isOutOfDate = false
+  expect(await copy.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 3 } })
 })

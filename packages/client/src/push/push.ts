@@ -53,6 +53,15 @@ export class Pusher {
    * stays pending then, and another push goes on where this one stopped (I6, I12).
    */
   async push(signal: AbortSignal | undefined): Promise<PushResult> {
+    try {
+      return await this.#pushAll(signal)
+    } catch (error) {
+      if (isTypedError(error) && error.kind === 'exhausted') this.#core.client.remote.forgetLimits()
+      throw error
+    }
+  }
+
+  async #pushAll(signal: AbortSignal | undefined): Promise<PushResult> {
     const core = this.#core
     const progress: Progress = { target: newestSequence(core), transactions: 0, conflicts: 0, replayed: 0 }
     const startLsn = core.state.base.lsn
