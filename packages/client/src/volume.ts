@@ -1,5 +1,14 @@
 import type { PullAnswer } from '@graft-ts/protocol'
-import { type Changes, LSN_NONE, type Lsn, type PageSize, parseLsn, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import {
+  type Changes,
+  LSN_NONE,
+  type Lsn,
+  type PageSize,
+  parseLsn,
+  type Snapshot,
+  VolumeError,
+  type VolumeId,
+} from '@graft-ts/volume'
 import type { Durability } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
@@ -103,12 +112,14 @@ export class Volume {
    * Pins a past commit of the remote log. Its pages are fetched when they are read.
    *
    * @param lsn From 1.
-   * @throws `RemoteError` `LSN_FUTURE`, `VOLUME_UNKNOWN`.
+   * @throws `RemoteError` `LSN_FUTURE`, `VOLUME_UNKNOWN`; `VolumeError` `LSN_RANGE`.
    */
   async snapshotAt(lsn: Lsn, options: CallOptions = {}): Promise<VolumeSnapshot> {
     this.#check(options.signal)
+    // On the wire 0 stands for the newest.
+    if (parseLsn(lsn) === LSN_NONE) throw new VolumeError('LSN_RANGE', 'there is no commit before lsn 1, got=0')
     const { base } = this.#core.state
-    const snapshot = parseLsn(lsn) === base.lsn && lsn !== LSN_NONE ? base : await this.#askSnapshot(lsn, options)
+    const snapshot = lsn === base.lsn ? base : await this.#askSnapshot(lsn, options)
     return this.#open({ base: snapshot, pending: [], pageCount: snapshot.pageCount })
   }
 

@@ -29,6 +29,15 @@ async function two(world: World, options = {}) {
 const increment = (volume: Volume, pageIndex: number) =>
   volume.transact(async (tx) => tx.write(pageIndex, page(stampOf(await tx.read(pageIndex)) + 1)))
 
+/** A promise, and the call that lets go of whoever waits for it. */
+function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
+  let open = (): void => undefined
+  const passed = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, passed }
+}
+
 /** The keys of one kind that a volume has in the local store. */
 async function keysOf({ local }: TestClient, kind: string): Promise<string[]> {
   return (await local.keyList()).filter((key) => key.split('/')[2] === kind)
@@ -176,27 +185,31 @@ describe('I12: a divergence', () => {
   test('that is found while a local commit is being written is not forgotten', async () => {
     const world = openWorld()
     const { ours, mine, other } = await two(world)
-    await write(mine, { 1: 100 })
+    const [isRunning, mayFail, isWriting, mayWrite] = [gate(), gate(), gate(), gate()]
+    let runs = 0
+    await mine.transact(async (tx) => {
+      tx.write(2, await tx.read(1))
+      if (++runs === 1) return
+      isRunning.open()
+      await mayFail.passed
+      throw new Error('not again')
+    })
     await write(other, { 1: 11 })
     await other.push()
-    await ours.client.close()
-    const again = await ours.reopen()
-    const volume = await again.client.openVolume(mine.volumeId)
-    let write3: Promise<unknown> | undefined
-    // Right after the look at what overlaps, which needs no batch, a local commit is written, slowly.
-    world.after = async (method) => {
-      if (method !== 'Commit') return
-      again.local.before = async (call) => {
-        if (call !== 'batch') return
-        for (let i = 0; i < 50; i++) await new Promise(setImmediate)
-      }
-      void Promise.resolve().then(() => {
-        write3 = write(volume, { 3: 33 })
-      })
+    const pushing = outcomeOf(mine.push())
+    await isRunning.passed
+    ours.local.before = async (call) => {
+      if (call !== 'batch') return
+      isWriting.open()
+      await mayWrite.passed
     }
-    expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
-    await write3
-    expect(volume.status()).toMatchObject({ sync: 'diverged', pendingCommits: 2 })
+    const writing = write(mine, { 3: 33 })
+    await isWriting.passed
+    mayFail.open()
+    expect(await pushing).toBe('conflict PUSH_DIVERGED')
+    mayWrite.open()
+    await writing
+    expect(mine.status()).toMatchObject({ sync: 'diverged', pendingCommits: 2 })
   })
 
   test('leaves nothing behind when its reset dies half-way', async () => {

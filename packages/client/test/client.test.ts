@@ -202,6 +202,7 @@ describe('I4: an open snapshot', () => {
     await volume.push()
     expect(await stamps(await volume.snapshotAt(parseLsn(1)))).toEqual([1])
     expect(await outcomeOf(volume.snapshotAt(parseLsn(3)))).toBe('missing LSN_FUTURE')
+    expect(await outcomeOf(volume.snapshotAt(parseLsn(0)))).toBe('invalid LSN_RANGE')
   })
 })
 
