@@ -226,3 +226,151 @@ describe('I12: a divergence', () => {
     expect(await keysOf(again, 'dirty')).toEqual([])
   })
 })
+
+describe('I8: zeros', () => {
+  test.each([UNCACHED, {}])('hold from the commit at which they were read on, and not before: %o', async (options) => {
+    const world = openWorld()
+    const { mine, theirs } = await two(world, options)
+    await mine.transact((tx) => {
+      tx.setPageCount(2)
+      tx.setPageCount(4)
+    })
+    await mine.push()
+    const copy = await (await world.open(options)).client.openVolume(mine.volumeId)
+    expect(await headStamps(copy)).toEqual([1, 2, 0, 0])
+    expect(await stamps(await copy.snapshotAt(1 as never))).toEqual([1, 2, 3, 4])
+    expect(await headStamps(copy)).toEqual([1, 2, 0, 0])
+    await theirs.client.close()
+  })
+})
+
+describe('a fetch', () => {
+  test('that another reader only wanted along, and that failed, is made by who needs it', async () => {
+    const world = openWorld()
+    const { mine } = await two(world)
+    const { client } = await world.open({
+      attemptsMax: 1,
+      prefetcher: () => ({ onMiss: (pageIndex) => [pageIndex + 1], onHit: () => undefined }),
+    })
+    const snapshot = (await client.openVolume(mine.volumeId)).snapshot()
+    const [isAsking, mayFail] = [gate(), gate()]
+    world.before = async (method) => {
+      if (method !== 'ReadPages') return
+      world.before = async () => undefined
+      isAsking.open()
+      await mayFail.passed
+      throw new RemoteError('unavailable', 'NO_ANSWER', 'the connection was lost')
+    }
+    world.calls.length = 0
+    const first = outcomeOf(snapshot.read(2))
+    await isAsking.passed
+    const second = snapshot.read(3)
+    for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+    mayFail.open()
+    expect(await first).toBe('unavailable NO_ANSWER')
+    expect(stampOf(await second)).toBe(3)
+    expect(world.calls).toEqual(['ReadPages', 'ReadPages'])
+  })
+})
+
+describe('I7: a push', () => {
+  /** Others win the race for the next commits of a volume, so many times. */
+  function outrun(world: World, other: Volume, times: number, change: () => Promise<unknown>): void {
+    let isTheirs = false
+    let left = times
+    world.before = async (method) => {
+      if (method !== 'Commit' || isTheirs || left === 0) return
+      left--
+      isTheirs = true
+      await other.pull()
+      await change()
+      await other.push()
+      isTheirs = false
+    }
+  }
+
+  test('that always loses gives up, keeps everything, and gets through later', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await write(mine, { 1: 11 })
+    outrun(world, other, 16, () => increment(other, 4))
+    expect(await outcomeOf(mine.push())).toBe('conflict PUSH_CONTENDED')
+    expect(mine.status()).toMatchObject({ pendingCommits: 1, divergence: undefined })
+    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 18 } })
+    expect(await headStamps(mine)).toEqual([11, 2, 3, 20])
+  })
+
+  test('runs transactions again as often as others change what they saw', async () => {
+    const world = openWorld()
+    const { mine, other } = await two(world)
+    await increment(mine, 1)
+    await increment(mine, 1)
+    outrun(world, other, 3, () => increment(other, 1))
+    expect(await mine.push()).toMatchObject({ conflicts: 3, replayed: 6 })
+    expect((await headStamps(mine))[0]).toBe(6)
+  })
+
+  test('whose uploads always come too late gives up, and gets through later', async () => {
+    const world = openWorld()
+    const { mine } = await two(world)
+    await mine.transact((tx) => {
+      for (let i = 1; i <= 100; i++) tx.write(i, page(i))
+    })
+    world.before = async (method) => {
+      if (method === 'Commit') world.ids.tick(3_600_001)
+    }
+    world.calls.length = 0
+    expect(await outcomeOf(mine.push())).toBe('missing REFS_EXPIRED')
+    expect(world.calls.filter((name) => name === 'Commit')).toHaveLength(3)
+    world.before = async () => undefined
+    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 2 } })
+  })
+})
+
+describe('the mark of left-overs', () => {
+  test('stays while a snapshot keeps something', async () => {
+    const world = openWorld()
+    const { ours, mine } = await two(world)
+    const first = mine.snapshot()
+    await write(mine, { 2: 22 })
+    await mine.push()
+    const second = mine.snapshot()
+    await write(mine, { 2: 222 })
+    await mine.push()
+    first.close()
+    await mine.idle()
+    expect(await keysOf(ours, 'dirty')).toHaveLength(1)
+    second.close()
+    await mine.idle()
+    expect(await keysOf(ours, 'dirty')).toEqual([])
+  })
+
+  test('stays while transactions run again, whatever is cleared away meanwhile', async () => {
+    const world = openWorld()
+    const { ours, mine, other } = await two(world)
+    const old = mine.snapshot()
+    await write(mine, { 2: 22 })
+    await mine.push()
+    await other.pull()
+    const [isRunning, mayGoOn] = [gate(), gate()]
+    let runs = 0
+    await increment(mine, 1)
+    await mine.transact(async (tx) => {
+      tx.write(3, await tx.read(1))
+      if (++runs === 1) return
+      isRunning.open()
+      await mayGoOn.passed
+    })
+    await increment(other, 1)
+    await other.push()
+    const pushing = mine.push()
+    await isRunning.passed
+    old.close()
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+    expect(await keysOf(ours, 'dirty')).toHaveLength(1)
+    mayGoOn.open()
+    await pushing
+    await mine.idle()
+    expect(await keysOf(ours, 'dirty')).toEqual([])
+  })
+})
