@@ -374,3 +374,23 @@ describe('the mark of left-overs', () => {
     expect(await keysOf(ours, 'dirty')).toEqual([])
   })
 })
+
+test('what a snapshot kept is swept away after a crash, whichever batch before it failed', async () => {
+  for (let n = 1; n <= 4; n++) {
+    const world = openWorld()
+    const { ours, mine } = await two(world)
+    mine.snapshot()
+    await write(mine, { 2: 22 })
+    let left = n
+    ours.local.before = async (call) => {
+      if (call === 'batch' && --left === 0) throw new Error('the disk is full')
+    }
+    await outcomeOf(mine.push())
+    ours.local.before = async () => undefined
+    await mine.push()
+    expect(await keysOf(ours, 'i')).toHaveLength(1)
+    const again = await ours.reopen()
+    await again.client.openVolume(mine.volumeId)
+    expect({ n, kept: await keysOf(again, 'i') }).toEqual({ n, kept: [] })
+  }
+})
