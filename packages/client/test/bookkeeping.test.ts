@@ -54,6 +54,23 @@ function refuseCommits(world: World): () => void {
 }
 
 describe('uploads', () => {
+  test('that many refused pushes have left are made again, when they are more than a commit may name', async () => {
+    const world = openWorld({ meta: { refsMax: 3 } })
+    const { mine, other } = await two(world)
+    const allow = refuseCommits(world)
+    for (let round = 0; round < 5; round++) {
+      await mine.transact((tx) => {
+        for (let i = 0; i < 70; i++) tx.write(1000 + round * 70 + i, page(round + 1))
+      })
+      expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    }
+    allow()
+    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 2 }, transactions: 5 })
+    await other.pull()
+    const read = await other.snapshot().readMany([1000, 1349])
+    expect([...read.values()].map(stampOf)).toEqual([1, 5])
+  })
+
   test('of transactions that ran again are forgotten', async () => {
     const world = openWorld()
     const { mine, other } = await two(world)

@@ -5,7 +5,7 @@ import type { Volume, VolumeSnapshot } from '../src/index.ts'
 import { VolumeKeys } from '../src/local/keys.ts'
 import { decodePageEntry } from '../src/local/page-entry.ts'
 import { openWorld, PAGE_SIZE, page, stampOf, type TestClient } from './harness.ts'
-import { propertyParameters } from './parameters.ts'
+import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 /*
  * The volume: accounts, then one page per transfer that counts how often it was made, then a tail that is cut off and
@@ -279,27 +279,31 @@ async function expectNoGarbage({ test, volume }: Actor): Promise<void> {
   expect(kept.filter((key) => !needed.has(key))).toEqual([])
 }
 
-test('I3 to I7, I12: through crashes, lost messages, failing disks and truncation, in whatever order calls end', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(step, { minLength: 6, maxLength: STEPS_MAX, size: 'max' }),
-      fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) }), {
-        maxLength: 40 * FAULTS_MAX,
-        size: 'max',
-      }),
-      fc.boolean(),
-      async (scheduler, steps, faults, isCached) => {
-        const run = new Run(steps, faults, isCached)
-        await run.start()
-        run.disturb((label) => scheduler.schedule(Promise.resolve(), label))
-        await scheduler.waitFor(Promise.all(steps.map((each, i) => run.run(each, i))))
-        run.calm()
-        await scheduler.waitIdle()
-        for (const { volume } of run.actors) await volume.idle()
-        await run.settle()
-      },
-    ),
-    { ...propertyParameters, numRuns: Math.ceil(propertyParameters.numRuns / 4) },
-  )
-}, 1_800_000)
+test(
+  'I3 to I7, I12: through crashes, lost messages, failing disks and truncation, in whatever order calls end',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(step, { minLength: 6, maxLength: STEPS_MAX, size: 'max' }),
+        fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) }), {
+          maxLength: 40 * FAULTS_MAX,
+          size: 'max',
+        }),
+        fc.boolean(),
+        async (scheduler, steps, faults, isCached) => {
+          const run = new Run(steps, faults, isCached)
+          await run.start()
+          run.disturb((label) => scheduler.schedule(Promise.resolve(), label))
+          await scheduler.waitFor(Promise.all(steps.map((each, i) => run.run(each, i))))
+          run.calm()
+          await scheduler.waitIdle()
+          for (const { volume } of run.actors) await volume.idle()
+          await run.settle()
+        },
+      ),
+      { ...propertyParameters, numRuns: Math.ceil(propertyParameters.numRuns / 4) },
+    )
+  },
+  propertyTimeoutMs,
+)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Transaction, Volume, VolumeSnapshot } from '../src/index.ts'
 import { openWorld, PAGE_SIZE, page, stampOf, type TestClient, type World } from './harness.ts'
-import { propertyParameters } from './parameters.ts'
+import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 const PAGES = 6
 const CLIENTS = 3
@@ -218,19 +218,23 @@ async function expectState(snapshot: VolumeSnapshot, state: State): Promise<void
   })
 }
 
-test('I3, I4, I6, I12: clients that work at the same time see the states of one history, and their own commits on top', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
-      const run = new Run()
-      await run.start()
-      for (const each of steps) await run.step(each)
-      const reader = (await run.world.open()).client
-      const volume = await reader.openVolume((run.actors[0] as Actor).volume.volumeId)
-      for (let lsn = 1; lsn < run.history.length; lsn++) {
-        await expectState(await volume.snapshotAt(lsn as never), run.history[lsn] as State)
-      }
-      expect(volume.status().base.lsn).toBe(run.history.length - 1)
-    }),
-    propertyParameters,
-  )
-}, 1_800_000)
+test(
+  'I3, I4, I6, I12: clients that work at the same time see the states of one history, and their own commits on top',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+        const run = new Run()
+        await run.start()
+        for (const each of steps) await run.step(each)
+        const reader = (await run.world.open()).client
+        const volume = await reader.openVolume((run.actors[0] as Actor).volume.volumeId)
+        for (let lsn = 1; lsn < run.history.length; lsn++) {
+          await expectState(await volume.snapshotAt(lsn as never), run.history[lsn] as State)
+        }
+        expect(volume.status().base.lsn).toBe(run.history.length - 1)
+      }),
+      propertyParameters,
+    )
+  },
+  propertyTimeoutMs,
+)

@@ -63,11 +63,16 @@ export async function uploadPages(
   own: Splinter,
   signal: AbortSignal | undefined,
 ): Promise<SignedSegmentRef[]> {
-  const { missing } = coverage(core.state.uploads, commits, own)
-  if (missing.size > 0) {
-    const chunks = await chunksOf(core, missing, signal)
-    await uploadChunks(chunks, signal, (chunk, stop) => uploadChunk(core, commits, chunk, stop))
+  const { remote, retry } = core.client
+  const { refsMax } = await retried(retry, signal, () => remote.metaLimits({ signal }))
+  const covered = coverage(core.state.uploads, commits, own)
+  let chunks = await chunksOf(core, covered.missing, signal)
+  if (covered.refs.length + chunks.length > refsMax) {
+    // Pushes that were refused again and again have left many small uploads: more than a commit may name.
+    await core.savePush((state) => ({ ...state, uploads: [] }), false)
+    chunks = await chunksOf(core, own, signal)
   }
+  await uploadChunks(chunks, signal, (chunk, stop) => uploadChunk(core, commits, chunk, stop))
   return coverage(core.state.uploads, commits, own).refs
 }
 
@@ -94,6 +99,7 @@ async function uploadChunks(
 }
 
 async function chunksOf(core: VolumeCore, pages: Splinter, signal: AbortSignal | undefined): Promise<Splinter[]> {
+  if (pages.size === 0) return []
   const { remote, retry } = core.client
   const { writePagesMax, requestBytesMax } = await retried(retry, signal, () => remote.pageLimits({ signal }))
   const byBytes = Math.floor((requestBytesMax - REQUEST_OVERHEAD_BYTES) / core.pageSize)
