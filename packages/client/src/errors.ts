@@ -13,6 +13,7 @@ export type ClientErrorCode =
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_TOO_LARGE'
   | 'TRANSACTION_CONFLICT'
+  | 'PULL_CONTENDED'
   | 'PUSH_DIVERGED'
   | 'PUSH_CONTENDED'
   | 'READ_INCOMPLETE'
@@ -31,6 +32,7 @@ const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
   TRANSACTION_ENDED: 'closed',
   TRANSACTION_TOO_LARGE: 'exhausted',
   TRANSACTION_CONFLICT: 'conflict',
+  PULL_CONTENDED: 'conflict',
   PUSH_DIVERGED: 'conflict',
   PUSH_CONTENDED: 'conflict',
   READ_INCOMPLETE: 'corrupt',

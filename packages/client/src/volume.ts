@@ -99,7 +99,7 @@ export class Volume {
       const isApplied = await core.applyPull(since, answer)
       if (isApplied !== undefined) return { ...answer, isApplied }
     }
-    throw new ClientError('PUSH_CONTENDED', 'the volume kept moving while it was pulled')
+    throw new ClientError('PULL_CONTENDED', 'the volume kept moving while it was pulled')
   }
 
   /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
