@@ -1,3 +1,6 @@
+/** Whether words in memory have the byte order of the format, so that they can be copied as they are. */
+export const IS_LITTLE_ENDIAN: boolean = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
 /** How many bits of a 32-bit word are set. */
 export function popcount(word: number): number {
   let n = word - ((word >>> 1) & 0x55555555)
@@ -104,7 +107,15 @@ export function countBitsBetween(words: Uint32Array, first: number, last: number
 export function countBitRuns(words: Uint32Array, start: number, end: number): number {
   let runs = 0
   let before = 0
-  for (let i = start; i < end; i++) {
+  let i = start
+  for (; i + 3 <= end; i += 3) {
+    const a = words[i]!
+    const b = words[i + 1]!
+    const c = words[i + 2]!
+    runs += popcount3(a & ~((a << 1) | before), b & ~((b << 1) | (a >>> 31)), c & ~((c << 1) | (b >>> 31)))
+    before = c >>> 31
+  }
+  for (; i < end; i++) {
     const word = words[i]!
     runs += popcount(word & ~((word << 1) | before))
     before = word >>> 31

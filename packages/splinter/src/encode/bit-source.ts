@@ -1,4 +1,4 @@
-import { countBitRuns, countBits, lowestBit } from '../bits.ts'
+import { countBitRuns, countBits, IS_LITTLE_ENDIAN, lowestBit } from '../bits.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { putJoinedRuns } from './joined-runs.ts'
 import type { Output } from './output.ts'
@@ -79,8 +79,13 @@ export class BitSource implements Source {
     putJoinedRuns(this, output, width)
   }
 
-  putBits({ view }: Output, start: number, width: number): void {
+  putBits({ bytes, view }: Output, start: number, width: number): void {
     let at = start + (bitOf(this.base + 32 * this.start, width) >>> 3)
+    if (IS_LITTLE_ENDIAN && this.end - this.start > WORDS_PER_SEGMENT) {
+      const { buffer, byteOffset } = this.words
+      bytes.set(new Uint8Array(buffer, byteOffset + 4 * this.start, 4 * (this.end - this.start)), at)
+      return
+    }
     for (let i = this.start; i < this.end; i++, at += 4) view.setUint32(at, this.words[i]!, true)
   }
 }

@@ -15,16 +15,19 @@ import {
   MAGIC,
   optimizedKind,
   runBytes,
-  SEGMENT_LIST_MAX,
-  SEGMENTS_MAX,
   treeIndexBytes,
   vecBytes,
 } from '../format.ts'
+import { IndexBuilder } from './index-builder.ts'
+import { ListSource } from './list-source.ts'
 import { Output } from './output.ts'
 import type { Source } from './source.ts'
 import { sourceOf } from './tree-source.ts'
 
 const SPARE_BYTES_MAX = 2 ** 16
+
+// One for each width of a tree: those below a tree are built while its own is.
+const INDEXES: readonly (IndexBuilder | undefined)[] = [undefined, undefined, new IndexBuilder(), new IndexBuilder(), new IndexBuilder()]
 
 // The buffer of the last call, so that small sets cost one allocation: their own bytes.
 let spare: Output | undefined
@@ -78,7 +81,7 @@ function encodePartition(output: Output, source: Source, width: number, optimize
   let runs = 0
   if (kind === KIND_TREE && !(optimize && isCertainlyRun(source, width, segments))) {
     const start = output.length
-    runs = encodeTree(output, source.split(width), width, optimize)
+    runs = encodeTree(output, source, width, optimize)
     if (optimize) kind = optimizedKind(width, count, runs, output.length - start)
     if (kind !== KIND_TREE) output.length = start
   } else if (optimize) {
@@ -129,40 +132,57 @@ function encodeRuns(output: Output, source: Source, width: number, runs: number)
 }
 
 /** Appends a tree without its kind. Gives the number of runs, if `optimize`. */
-function encodeTree(output: Output, children: readonly Source[], width: number, optimize: boolean): number {
-  const ends: number[] = []
+function encodeTree(output: Output, source: Source, width: number, optimize: boolean): number {
+  const index = INDEXES[width]!
+  index.clear()
+  const runs =
+    width === 2 && source instanceof ListSource
+      ? encodeListChildren(output, source, index, optimize)
+      : encodeChildren(output, source.split(width), index, width, optimize)
+  index.put(output, width)
+  return runs
+}
+
+function encodeChildren(
+  output: Output,
+  children: readonly Source[],
+  index: IndexBuilder,
+  width: number,
+  optimize: boolean,
+): number {
   let runs = 0
   let before = -2
   for (const child of children) {
     runs += encodePartition(output, child, width - 1, optimize)
-    ends.push(output.length)
+    index.add(output.length, child.count, segmentOf(child.first, width))
     // A run that goes on in the next child was counted twice.
     if (child.first === before + 1) runs--
     before = child.last
   }
-  output.reserve(treeIndexBytes(width, children.length))
-  // An offset always fits: no child is larger than its bitmap, and 256 of those are far below 2^(8 * width) bytes.
-  const childrenEnd = output.length
-  for (const end of ends) output.put(childrenEnd - end, width)
-  let cumulative = -1
-  for (const child of children) {
-    cumulative += child.count
-    output.put(cumulative, width)
-  }
-  encodeSegments(output, children, width)
-  output.putByte(children.length - 1)
   return runs
 }
 
-function encodeSegments(output: Output, children: readonly Source[], width: number): void {
-  if (children.length === SEGMENTS_MAX) return
-  if (children.length <= SEGMENT_LIST_MAX) {
-    for (const child of children) output.putByte(segmentOf(child.first, width))
-    return
+/**
+ * The same for a list at width 2: the most frequent tree by far, and its children are a few values each, so they are written
+ * from where they are instead of split off first.
+ */
+function encodeListChildren(output: Output, { data, start, end }: ListSource, index: IndexBuilder, optimize: boolean): number {
+  let runs = 0
+  let before = -2
+  for (let at = start; at < end; ) {
+    const block = data[at]! >>> 8
+    const from = at
+    let gaps = 0
+    if (data[at] === before + 1) runs--
+    for (before = data[at++]!; at < end && data[at]! >>> 8 === block; before = data[at++]!) gaps += Number(data[at] !== before + 1)
+    if (lowestKind(at - from, optimize ? gaps + 1 : 0) === KIND_VEC) {
+      output.reserve(2 + at - from)
+      for (let i = from; i < at; i++) output.putByte(data[i]!)
+      output.putByte(at - from - 1)
+      output.putByte(KIND_VEC)
+    } else encodeLowest(output, new ListSource(data, from, at), optimize)
+    index.add(output.length, at - from, block & 255)
+    runs += gaps + 1
   }
-  const start = output.putZeros(32)
-  for (const child of children) {
-    const segment = segmentOf(child.first, width)
-    output.bytes[start + (segment >>> 3)]! |= 1 << (segment & 7)
-  }
+  return runs
 }

@@ -1,4 +1,4 @@
-import { setBits } from '../bits.ts'
+import { IS_LITTLE_ENDIAN, setBits } from '../bits.ts'
 import { fromRange, fromRuns, fromSorted, fromWords, simplifyTree } from '../container/build.ts'
 import {
   type Container,
@@ -17,9 +17,6 @@ import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
 // A tree is spread out as a list only if that takes no more than this many values for each of its bytes: a few bytes of
 // runs must not become a long list.
 const LIST_VALUES_PER_BYTE = 4
-
-// Whether words in memory have the byte order of the format, so that they can be copied as they are.
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
 /** Where a partition lies, what it holds, and what the levels above add to its values. */
 interface Place {
