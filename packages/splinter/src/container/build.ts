@@ -73,16 +73,26 @@ function lastOfSegment(value: number, width: ContainerWidth): number {
 /** The runs that the first `count` ascending values form. */
 export function runsFromSorted(values: Uint32Array, count: number, runs: number = countRuns(values, 0, count)): RunContainer {
   const data = allocate(2 * runs)
-  let at = 0
-  data[at++] = values[0]!
-  for (let i = 1; i < count; i++) {
-    const before = values[i - 1]!
-    if (before + 1 === values[i]) continue
-    data[at++] = before
-    data[at++] = values[i]!
-  }
-  data[at] = values[count - 1]!
+  writeRuns(values, 0, count, data)
   return new RunContainer(data, runs, count)
+}
+
+/** Writes the runs that ascending values form to `out`, which has room for them. */
+export function writeRuns(values: Uint32Array, start: number, end: number, out: Uint32Array): void {
+  let before = values[start]! | 0
+  out[0] = before
+  out[1] = before
+  let at = 0
+  for (let i = start + 1; i < end; i++) {
+    const value = values[i]! | 0
+    const gap = value - before - 1
+    // 1 where a run begins, see countRuns. Then the value is the first of a run and, so far, the last; else only the last.
+    const isFirst = (gap | -gap) >>> 31
+    at += 2 * isFirst
+    out[at + 1 - isFirst] = value
+    out[at + 1] = value
+    before = value
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
-import { countRuns } from '../container/build.ts'
+import { countRuns, writeRuns } from '../container/build.ts'
 import { baseOf } from '../container/container.ts'
+import { allocate } from '../container/memory.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { lowerBound } from '../container/search.ts'
 import { CAPACITY } from '../format.ts'
@@ -74,15 +75,9 @@ export class ListSource implements Source {
   }
 
   putRuns(output: Output, width: number): void {
-    const { data, start, end } = this
-    output.put(data[start]!, width)
-    for (let i = start + 1; i < end; i++) {
-      const before = data[i - 1]!
-      if (data[i] === before + 1) continue
-      output.put(before, width)
-      output.put(data[i]!, width)
-    }
-    output.put(data[end - 1]!, width)
+    const runs = allocate(2 * this.runs())
+    writeRuns(this.data, this.start, this.end, runs)
+    output.putAll(runs, 0, runs.length, width)
   }
 
   putBits({ bytes }: Output, start: number, width: number): void {

@@ -1,4 +1,4 @@
-import { baseOf, segmentOf } from '../container/container.ts'
+import { baseOf } from '../container/container.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { CAPACITY } from '../format.ts'
 import type { Output } from './output.ts'
@@ -19,8 +19,9 @@ export class RunSource implements Source {
     this.end = end
     this.first = first
     this.last = last
-    let count = 0
-    for (let i = start; i < end; i++) count += this.#last(i) - this.#first(i) + 1
+    // What the outer runs have outside does not count.
+    let count = end - start - (first - data[2 * start]!) - (data[2 * end - 1]! - last)
+    for (let i = 2 * start; i < 2 * end; i += 2) count += data[i + 1]! - data[i]!
     this.count = count
   }
 
@@ -33,13 +34,13 @@ export class RunSource implements Source {
   }
 
   segments(width: number): number {
-    let segments = 0
-    let before = -1
-    for (let i = this.start; i < this.end; i++) {
-      const low = segmentOf(this.#first(i), width)
-      const high = segmentOf(this.#last(i), width)
-      segments += high - low + (low === before ? 0 : 1)
-      before = high
+    const { data } = this
+    const shift = (width - 1) << 3
+    // From the first segment to the last, less those between two runs.
+    let segments = (this.last >>> shift) - (this.first >>> shift) + 1
+    for (let i = 2 * this.start + 1, end = 2 * this.end - 1; i < end; i += 2) {
+      const step = (data[i + 1]! >>> shift) - (data[i]! >>> shift)
+      segments -= Math.max(0, step - 1)
     }
     return segments
   }
@@ -49,8 +50,8 @@ export class RunSource implements Source {
     const sources: RunSource[] = []
     for (let run = this.start, first = this.first; run < this.end; ) {
       const end = baseOf(first, width - 1) + size
-      let next = run
-      while (next < this.end && this.#first(next) < end) next++
+      let next = run + 1
+      while (next < this.end && this.data[2 * next]! < end) next++
       const last = this.#last(next - 1)
       sources.push(new RunSource(this.data, run, next, first, Math.min(last, end - 1)))
       const isCut = last >= end
@@ -69,10 +70,9 @@ export class RunSource implements Source {
   }
 
   putRuns(output: Output, width: number): void {
-    for (let i = this.start; i < this.end; i++) {
-      output.put(this.#first(i), width)
-      output.put(this.#last(i), width)
-    }
+    output.put(this.first, width)
+    output.putAll(this.data, 2 * this.start + 1, 2 * this.end - 1, width)
+    output.put(this.last, width)
   }
 
   collectRuns(sink: RunSink): void {
