@@ -60,8 +60,11 @@ export class FrameReader {
    *
    * @returns For each target, in the same order, its pages, concatenated: shared with other requests, not to be written to.
    * Each promise fails on its own, with a {@link SegmentError} when its frame is not what was asked for (I11).
+   * @throws {@link PagestoreError} `REQUEST_ABORTED` at once, with nothing read, if the request is over already.
    */
   read(targets: readonly FrameTarget[], signal: AbortSignal): Promise<Uint8Array>[] {
+    // The first one to join a read would leave it again, and nothing would be left for the second one to join.
+    throwIfAborted(signal)
     const { counters, limits } = this.#options
     const cached = targets.map((target) => this.#cache?.get(target.cacheKey))
     const absent = targets.filter((target, i) => cached[i] === undefined && !this.#flights.has(target.cacheKey))
@@ -119,8 +122,7 @@ export class FrameReader {
         reject(new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason }))
       }
       signal.addEventListener('abort', abort)
-      if (signal.aborted) abort()
-      else flight.pages.then(resolve, reject).finally(leave)
+      flight.pages.then(resolve, reject).finally(leave)
     })
   }
 

@@ -9,13 +9,13 @@ import { RangeReader } from '../../src/read/range-reader.ts'
 import { planRead } from '../../src/read/read-plan.ts'
 import { concat, countingIdSource, noisePage, pagesOf, range, syncCodec, VirtualTimers } from '../harness.ts'
 
-test('a frame in memory does not keep the whole reply alive that it came in', async () => {
+/** A reader, and the two frames of a run that is stored raw. */
+async function twoFrames() {
   const ids = countingIdSource()
   const [store, counters, limits] = [new MemoryStore(), newCounters(), DEFAULT_LIMITS]
   const [segmentId, volumeId, pageSize] = [newSegmentId(ids), newVolumeId(ids), parsePageSize(512)]
   const builder = new SegmentBuilder({ segmentId, codec: syncCodec })
   const pages = Splinter.fromRange(1, 128)
-  // Noise is stored raw, and such a frame expands to a view over the bytes that were read.
   const data = concat(pagesOf(range(1, 128), 0, noisePage))
   const ref = await builder.add({ volumeId, pageSize, pages, data })
   await store.create(storeKeys.segment(segmentId), builder.finish())
@@ -30,9 +30,21 @@ test('a frame in memory does not keep the whole reply alive that it came in', as
     timers: new VirtualTimers(),
     counters,
   })
-  const options = { ranges, codec: syncCodec, limits, cacheBytesMax: 2 ** 20, log: () => undefined, counters }
-  const targets = frames.map((frame) => frame.target)
-  const expanded = await Promise.all(new FrameReader(options).read(targets, new AbortController().signal))
+  const reader = new FrameReader({ ranges, codec: syncCodec, limits, cacheBytesMax: 2 ** 20, log: () => undefined, counters })
+  return { reader, counters, targets: frames.map((frame) => frame.target) }
+}
+
+test('a frame in memory does not keep the whole reply alive that it came in', async () => {
+  const { reader, counters, targets } = await twoFrames()
+  // Noise is stored raw, and such a frame expands to a view over the bytes that were read.
+  const expanded = await Promise.all(reader.read(targets, new AbortController().signal))
   expect(counters.gets).toBe(1)
   expect(expanded.map((frame) => frame.buffer.byteLength)).toEqual([64 * 512, 64 * 512])
+})
+
+test('a request that is over before its frames are asked for reads nothing, and leaves no failure that nobody looks at', async () => {
+  const { reader, counters, targets } = await twoFrames()
+  // Two frames in one ranged read: neither may be left half joined.
+  expect(() => reader.read(targets, AbortSignal.abort())).toThrow(expect.objectContaining({ code: 'REQUEST_ABORTED' }))
+  expect(counters.gets).toBe(0)
 })
