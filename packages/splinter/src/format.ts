@@ -112,3 +112,14 @@ export function lowestKind(count: number, runs: number): number {
   if (isRunSmallest) return KIND_RUN
   return vec <= bitmap ? KIND_VEC : KIND_BITMAP
 }
+
+/**
+ * Bytes of a partition of width 1 in its smallest form, with the kind byte.
+ *
+ * @param runs 0: the fast choice, which knows no runs.
+ */
+export function lowestBytes(count: number, runs: number): number {
+  if (count === CAPACITY[1]) return 1
+  const smaller = Math.min(vecBytes(1, count), BITMAP_BYTES[1]!)
+  return 1 + (runs > 0 ? Math.min(smaller, runBytes(1, runs)) : smaller)
+}

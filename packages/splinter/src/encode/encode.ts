@@ -19,7 +19,7 @@ import {
   vecBytes,
 } from '../format.ts'
 import { IndexBuilder } from './index-builder.ts'
-import { ListSource } from './list-source.ts'
+import { ListSource, measureBlock } from './list-source.ts'
 import { Output } from './output.ts'
 import type { Source } from './source.ts'
 import { sourceOf } from './tree-source.ts'
@@ -76,21 +76,39 @@ function encodePartition(output: Output, source: Source, width: number, optimize
     putKind(output, KIND_FULL)
     return 1
   }
+  if (width === 2 && source instanceof ListSource) return encodeListBlock(output, source, optimize)
   const segments = source.segments(width)
   let kind = fastKind(width, count, segments)
   let runs = 0
   if (kind === KIND_TREE && !(optimize && isCertainlyRun(source, width, segments))) {
     const start = output.length
-    runs = encodeTree(output, source, width, optimize)
+    runs = encodeTree(output, source.split(width), width, optimize)
     if (optimize) kind = optimizedKind(width, count, runs, output.length - start)
     if (kind !== KIND_TREE) output.length = start
   } else if (optimize) {
     runs = source.runs()
     kind = optimizedKind(width, count, runs, Infinity)
   }
+  putLeaf(output, source, width, kind, runs)
+  putKind(output, kind)
+  return runs
+}
+
+/** Appends what is no tree, without its kind. */
+function putLeaf(output: Output, source: Source, width: number, kind: number, runs: number): void {
   if (kind === KIND_VEC) encodeVec(output, source, width)
   else if (kind === KIND_RUN) encodeRuns(output, source, width, runs)
   else if (kind === KIND_BITMAP) source.putBits(output, output.putZeros(BITMAP_BYTES[width]!), width)
+}
+
+/** The same for a list at width 2, the most frequent partition: its tree is measured before it is written. */
+function encodeListBlock(output: Output, source: ListSource, optimize: boolean): number {
+  const { count } = source
+  const { segments, runs, treeBytes } = measureBlock(source, optimize)
+  let kind = fastKind(2, count, segments)
+  if (optimize) kind = optimizedKind(2, count, runs, kind === KIND_TREE ? treeBytes : Infinity)
+  if (kind === KIND_TREE) encodeListTree(output, source, optimize)
+  else putLeaf(output, source, 2, kind, runs)
   putKind(output, kind)
   return runs
 }
@@ -132,24 +150,9 @@ function encodeRuns(output: Output, source: Source, width: number, runs: number)
 }
 
 /** Appends a tree without its kind. Gives the number of runs, if `optimize`. */
-function encodeTree(output: Output, source: Source, width: number, optimize: boolean): number {
+function encodeTree(output: Output, children: readonly Source[], width: number, optimize: boolean): number {
   const index = INDEXES[width]!
   index.clear()
-  const runs =
-    width === 2 && source instanceof ListSource
-      ? encodeListChildren(output, source, index, optimize)
-      : encodeChildren(output, source.split(width), index, width, optimize)
-  index.put(output, width)
-  return runs
-}
-
-function encodeChildren(
-  output: Output,
-  children: readonly Source[],
-  index: IndexBuilder,
-  width: number,
-  optimize: boolean,
-): number {
   let runs = 0
   let before = -2
   for (const child of children) {
@@ -159,30 +162,26 @@ function encodeChildren(
     if (child.first === before + 1) runs--
     before = child.last
   }
+  index.put(output, width)
   return runs
 }
 
-/**
- * The same for a list at width 2: the most frequent tree by far, and its children are a few values each, so they are written
- * from where they are instead of split off first.
- */
-function encodeListChildren(output: Output, { data, start, end }: ListSource, index: IndexBuilder, optimize: boolean): number {
-  let runs = 0
-  let before = -2
+/** The same for a list at width 2: its children are a few values each, so they are written from where they are. */
+function encodeListTree(output: Output, { data, start, end }: ListSource, optimize: boolean): void {
+  const index = INDEXES[2]!
+  index.clear()
   for (let at = start; at < end; ) {
-    const block = data[at]! >>> 8
     const from = at
-    let gaps = 0
-    if (data[at] === before + 1) runs--
-    for (before = data[at++]!; at < end && data[at]! >>> 8 === block; before = data[at++]!) gaps += Number(data[at] !== before + 1)
-    if (lowestKind(at - from, optimize ? gaps + 1 : 0) === KIND_VEC) {
+    const block = data[at]! >>> 8
+    let runs = 1
+    for (at++; at < end && data[at]! >>> 8 === block; at++) runs += Number(data[at] !== data[at - 1]! + 1)
+    if (lowestKind(at - from, optimize ? runs : 0) === KIND_VEC) {
       output.reserve(2 + at - from)
       for (let i = from; i < at; i++) output.putByte(data[i]!)
       output.putByte(at - from - 1)
       output.putByte(KIND_VEC)
     } else encodeLowest(output, new ListSource(data, from, at), optimize)
     index.add(output.length, at - from, block & 255)
-    runs += gaps + 1
   }
-  return runs
+  index.put(output, 2)
 }

@@ -1,11 +1,13 @@
 import { countRuns, writeRuns } from '../container/build.ts'
 import { baseOf } from '../container/container.ts'
-import { allocate } from '../container/memory.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { lowerBound } from '../container/search.ts'
-import { CAPACITY } from '../format.ts'
+import { CAPACITY, lowestBytes, treeIndexBytes } from '../format.ts'
 import type { Output } from './output.ts'
 import { bitOf, type Source } from './source.ts'
+
+// Where runs are laid out before they are written.
+let scratch = new Uint32Array(1024)
 
 /** Ascending values. */
 export class ListSource implements Source {
@@ -35,6 +37,7 @@ export class ListSource implements Source {
   segments(width: number): number {
     const { data } = this
     const shift = (width - 1) << 3
+    if (data[this.start]! >>> shift === data[this.end - 1]! >>> shift) return 1
     let segments = 1
     let before = data[this.start]! >>> shift
     for (let i = this.start + 1; i < this.end; i++) {
@@ -75,9 +78,10 @@ export class ListSource implements Source {
   }
 
   putRuns(output: Output, width: number): void {
-    const runs = allocate(2 * this.runs())
-    writeRuns(this.data, this.start, this.end, runs)
-    output.putAll(runs, 0, runs.length, width)
+    const numbers = 2 * this.runs()
+    if (scratch.length < numbers) scratch = new Uint32Array(2 * numbers)
+    writeRuns(this.data, this.start, this.end, scratch)
+    output.putAll(scratch, 0, numbers, width)
   }
 
   putBits({ bytes }: Output, start: number, width: number): void {
@@ -86,4 +90,33 @@ export class ListSource implements Source {
       bytes[start + (bit >>> 3)]! |= 1 << (bit & 7)
     }
   }
+}
+
+/** What decides how the values of a block are written. */
+export interface BlockMeasures {
+  readonly segments: number
+  readonly runs: number
+  /** Bytes of a tree of them, without its kind. */
+  readonly treeBytes: number
+}
+
+/** Measures values of one block, all at once. `withRuns`: whether runs are a possible form of the tree's children. */
+export function measureBlock({ data, start, end }: ListSource, withRuns: boolean): BlockMeasures {
+  let segments = 0
+  let runs = 0
+  let childBytes = 0
+  let before = -2
+  for (let at = start; at < end; ) {
+    const from = at
+    const segment = data[at]! >>> 8
+    const goesOn = Number(data[at] === before + 1)
+    let childRuns = 1
+    for (before = data[at++]!; at < end && data[at]! >>> 8 === segment; before = data[at++]!) {
+      childRuns += Number(data[at] !== before + 1)
+    }
+    childBytes += lowestBytes(at - from, withRuns ? childRuns : 0)
+    segments++
+    runs += childRuns - goesOn
+  }
+  return { segments, runs, treeBytes: childBytes + treeIndexBytes(2, segments) }
 }
