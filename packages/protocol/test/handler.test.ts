@@ -6,6 +6,7 @@ import {
   type HistoryEntry,
   HistoryRequestSchema,
   MetaService,
+  type PullRequest,
   PullRequestSchema,
   PullResponseSchema,
   type Snapshot,
@@ -35,6 +36,16 @@ test('a request of any HTTP client is answered', async () => {
   expect(response.headers.get('content-type')).toBe('application/proto')
   const answer = fromBinary(PullResponseSchema, new Uint8Array(await response.arrayBuffer()))
   expect(answer.snapshot?.lsn).toBe(7n)
+})
+
+test('fields that nobody knows are passed over, not kept (I11)', async () => {
+  const known = toBinary(PullRequestSchema, create(PullRequestSchema, { since: 3n }))
+  const body = Uint8Array.from([...known, ...Array.from({ length: 100 }, () => [0x78, 0x01]).flat()])
+  pull.mockClear()
+  expect((await handler(post('Pull', body))).status).toBe(200)
+  const [request] = pull.mock.calls[0] as unknown as [PullRequest]
+  expect(request.since).toBe(3n)
+  expect(request.$unknown).toBeUndefined()
 })
 
 test('JSON is spoken too', async () => {
