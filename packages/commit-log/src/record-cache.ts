@@ -90,7 +90,8 @@ export class RecordCache {
     })
     if (first === undefined) return undefined
     const length = sealedLength(first.bytes)
-    if (first.bytes.length >= length || first.size <= first.bytes.length) return first.bytes.subarray(0, length)
+    // A copy: the record stays in memory, and what else was read with it (inline frames) must not.
+    if (first.bytes.length >= length || first.size <= first.bytes.length) return first.bytes.slice(0, length)
     const rest = await this.#store.get(key, {
       ...withSignal,
       range: { offset: first.bytes.length, length: length - first.bytes.length },

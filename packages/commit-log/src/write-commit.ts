@@ -1,5 +1,6 @@
 import {
   type CommitRecord,
+  decodeCommit,
   encodeCommit,
   encodeRun,
   type FrameCodec,
@@ -54,7 +55,9 @@ export async function writeCommit(
   }
   const sealed = encodeCommit(record)
   const body = inline === undefined ? sealed : join([sealed, ...inline.parts])
-  return { record, sealed, body }
+  // As readers will see it: a record that they refuse must not be created, for no commit could follow it. And what is kept
+  // of it holds on to its own bytes alone, not to the request that the attempt came in.
+  return { record: decodeCommit(sealed).record, sealed, body }
 }
 
 async function inlineFrames(

@@ -1,6 +1,7 @@
+import { Splinter, SplinterView } from '@graft-ts/splinter'
 import { type GetOptions, metered, type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { encodeHeadHint, type Lsn, storeKeys } from '@graft-ts/volume'
+import { encodeHeadHint, type Lsn, newSegmentId, type PageSet, storeKeys, systemIdSource } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { type CommitLog, createCommitLogs } from '../src/index.ts'
 import { attemptOf, rawCodec, type Step, volumeId } from './history.ts'
@@ -144,6 +145,45 @@ describe('what contradicts the base is refused', () => {
     const { log } = open(new MemoryStore())
     const { inline: _, ...attempt } = attemptOf(step([1]), 0)
     await expect(log.append(attempt)).rejects.toMatchObject({ code: 'COMMIT_PAGE_WITHOUT_CONTENT' })
+  })
+})
+
+test('I2: what no reader would accept is not created, so the log goes on', async () => {
+  const store = new MemoryStore()
+  const { log, other, id } = open(store)
+  const inline = attemptOf(step([1]), 0)
+  // A ref into this commit's own frames, of which there are not so many.
+  const frames = { lengths: Uint32Array.of(100), checksums: BigUint64Array.of(1n) }
+  const ref = { segmentId: undefined, pages: Splinter.from([2]), offset: 4096, frames }
+  await expect(log.append({ ...inline, refs: [ref] })).rejects.toMatchObject({ kind: 'corrupt', code: 'RECORD_CONTENT' })
+  expect(await store.head(storeKeys.commit(id, 1 as Lsn))).toBeUndefined()
+  await log.append(inline)
+  expect((await other().head())?.lsn).toBe(1)
+})
+
+describe('a record in memory holds on to its own bytes alone', () => {
+  const bufferBytes = (pages: PageSet | undefined) => (pages as SplinterView).bytes.buffer.byteLength
+
+  test('not to the request that its refs came in', async () => {
+    const { log } = open(new MemoryStore())
+    const { inline, ...attempt } = attemptOf(step([1]), 0)
+    const request = new Uint8Array(100_000)
+    const setBytes = attempt.own.toBytes()
+    request.set(setBytes)
+    const pages = new SplinterView(request.subarray(0, setBytes.length))
+    const frames = { lengths: Uint32Array.of(100), checksums: BigUint64Array.of(1n) }
+    await log.append({ ...attempt, refs: [{ segmentId: newSegmentId(systemIdSource), pages, offset: 0, frames }] })
+    const record = await log.record(1 as Lsn)
+    expect(bufferBytes(record.refs[0]?.pages)).toBeLessThan(1000)
+  })
+
+  test('not to the inline frames that were read along', async () => {
+    const store = new MemoryStore()
+    const { log, other, id } = open(store)
+    await log.append(attemptOf(step([1, 2, 3]), 0))
+    const record = await other().record(1 as Lsn)
+    const object = await store.head(storeKeys.commit(id, 1 as Lsn))
+    expect(bufferBytes(record.own)).toBe((object?.size ?? 0) - (record.inline?.byteLength ?? 0))
   })
 })
 
