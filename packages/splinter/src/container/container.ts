@@ -52,6 +52,9 @@ export class RunContainer {
   }
 }
 
+/** Positions in a bitmap are looked up to so many words, and counted within them. */
+export const RANK_WORDS = 64
+
 /** The members of one block as bits. */
 export class BitmapContainer {
   readonly kind: typeof BITMAP = BITMAP
@@ -60,6 +63,8 @@ export class BitmapContainer {
   /** Bit `v & 31` of word `(v & 0xffff) >>> 5` says whether `v` is a member. */
   readonly words: Uint32Array
   count: number
+  /** Bits set before each stretch of {@link RANK_WORDS} words; made at first use. Who changes a bit has to drop them. */
+  ranks: Uint16Array | undefined = undefined
 
   constructor(base: number, words: Uint32Array, count: number) {
     this.base = base

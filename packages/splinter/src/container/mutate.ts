@@ -108,6 +108,7 @@ function addToBitmap(bitmap: BitmapContainer, value: number): Container {
   const after = (before | (1 << value)) >>> 0
   if (before === after) return bitmap
   bitmap.words[index] = after
+  bitmap.ranks = undefined
   bitmap.count++
   return bitmap.count === BLOCK_VALUES ? fromRange(bitmap.base, bitmap.base + BLOCK_VALUES - 1) : bitmap
 }
@@ -144,6 +145,7 @@ export function deleteValue(container: Container, value: number, width: Containe
       const after = (before & ~(1 << value)) >>> 0
       if (before === after) return container
       container.words[index] = after
+      container.ranks = undefined
       container.count--
       return container.count <= BITMAP_COUNT_MIN ? fromWords(container.base, container.words, container.count) : container
     }

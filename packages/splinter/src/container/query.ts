@@ -1,5 +1,15 @@
-import { bitsFrom, countBitsBetween, lowestBit, popcount, selectBit } from '../bits.ts'
-import { BITMAP, type BitmapContainer, type Container, LIST, RUNS, type RunContainer, segmentOf, TREE } from './container.ts'
+import { bitsFrom, countBits, countBitsBetween, lowestBit, popcount, selectBit } from '../bits.ts'
+import {
+  BITMAP,
+  type BitmapContainer,
+  type Container,
+  LIST,
+  RANK_WORDS,
+  RUNS,
+  type RunContainer,
+  segmentOf,
+  TREE,
+} from './container.ts'
 import { firstRunEndingFrom, includes, lowerBound, runsStartingUpTo } from './search.ts'
 
 /** Whether a value is in a container. */
@@ -35,8 +45,11 @@ export function containerRank(container: Container, value: number): number {
       for (let i = 0; i < runs; i++) rank += data[2 * i + 1]! - data[2 * i]!
       return runs === 0 ? 0 : rank - Math.max(0, data[2 * runs - 1]! - value)
     }
-    case BITMAP:
-      return countBitsBetween(container.words, 0, value & 0xffff)
+    case BITMAP: {
+      const bit = value & 0xffff
+      const stretch = Math.floor(bit / (32 * RANK_WORDS))
+      return ranksOf(container)[stretch]! + countBitsBetween(container.words, 32 * RANK_WORDS * stretch, bit)
+    }
     default: {
       const segment = segmentOf(value, container.width)
       let rank = 0
@@ -45,6 +58,17 @@ export function containerRank(container: Container, value: number): number {
       return child === undefined ? rank : rank + containerRank(child, value)
     }
   }
+}
+
+function ranksOf(bitmap: BitmapContainer): Uint16Array {
+  if (bitmap.ranks !== undefined) return bitmap.ranks
+  const { words } = bitmap
+  const ranks = new Uint16Array(words.length / RANK_WORDS)
+  for (let i = 1; i < ranks.length; i++) {
+    ranks[i] = ranks[i - 1]! + countBits(words, RANK_WORDS * (i - 1), RANK_WORDS * i)
+  }
+  bitmap.ranks = ranks
+  return ranks
 }
 
 /** The member at an index from 0 to `count - 1`. */
@@ -62,8 +86,11 @@ export function containerSelect(container: Container, index: number): number {
       }
     }
     case BITMAP: {
-      let rest = index
-      for (let i = 0; ; i++) {
+      const ranks = ranksOf(container)
+      let stretch = ranks.length - 1
+      while (ranks[stretch]! > index) stretch--
+      let rest = index - ranks[stretch]!
+      for (let i = RANK_WORDS * stretch; ; i++) {
         const bits = popcount(container.words[i]!)
         if (rest < bits) return container.base + 32 * i + selectBit(container.words[i]!, rest)
         rest -= bits

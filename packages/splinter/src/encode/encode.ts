@@ -27,7 +27,13 @@ import { sourceOf } from './tree-source.ts'
 const SPARE_BYTES_MAX = 2 ** 16
 
 // One for each width of a tree: those below a tree are built while its own is.
-const INDEXES: readonly (IndexBuilder | undefined)[] = [undefined, undefined, new IndexBuilder(), new IndexBuilder(), new IndexBuilder()]
+const INDEXES: readonly (IndexBuilder | undefined)[] = [
+  undefined,
+  undefined,
+  new IndexBuilder(),
+  new IndexBuilder(),
+  new IndexBuilder(),
+]
 
 // The buffer of the last call, so that small sets cost one allocation: their own bytes.
 let spare: Output | undefined

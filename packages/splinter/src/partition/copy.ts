@@ -67,6 +67,8 @@ export function copyVec(
 
 /** How many runs are read before they are looked at: reading them one by one takes longer. */
 export const RUNS_AT_ONCE = 256
+// Written of each run in any case.
+const RUN_WRITTEN = 4
 const readNumbers = new Uint32Array(2 * RUNS_AT_ONCE)
 
 /** Reads up to {@link RUNS_AT_ONCE} runs, two numbers each. They stay where they are until the next call. */
@@ -97,7 +99,11 @@ function copyRuns(
 
 function copyRun(first: number, last: number, out: Uint32Array, at: number): number {
   const length = Math.min(last - first + 1, out.length - at)
-  for (let i = 0; i < length; i++) out[at + i] = first + i
+  let i = 0
+  // As if every run were that long at least: how long the next one is cannot be predicted, and a wrong guess costs more. What
+  // is too much is written over by the next run, or not counted.
+  if (at + RUN_WRITTEN <= out.length) for (; i < RUN_WRITTEN; i++) out[at + i] = first + i
+  for (; i < length; i++) out[at + i] = first + i
   return at + length
 }
 

@@ -46,34 +46,34 @@ export class PartitionBytes {
   countBelow(at: number, count: number, width: number, stride: number, value: number): number {
     if (count === 0) return 0
     const { bytes, view } = this
-    let low = at
+    let low = 0
     let length = count
     switch (width) {
       case 1:
-        for (; length > 1; length -= length >>> 1) {
-          const step = (length >>> 1) * stride
-          low += step & -Number(bytes[low + step - stride]! < value)
+        for (let half = 0; length > 1; length -= half) {
+          half = length >>> 1
+          low += half & -Number(bytes[at + (low + half - 1) * stride]! < value)
         }
         break
       case 2:
-        for (; length > 1; length -= length >>> 1) {
-          const step = (length >>> 1) * stride
-          low += step & -Number(view.getUint16(low + step - stride, false) < value)
+        for (let half = 0; length > 1; length -= half) {
+          half = length >>> 1
+          low += half & -Number(view.getUint16(at + (low + half - 1) * stride, false) < value)
         }
         break
       case 3:
-        for (; length > 1; length -= length >>> 1) {
-          const step = (length >>> 1) * stride
-          low += step & -Number(uint24(bytes, low + step - stride) < value)
+        for (let half = 0; length > 1; length -= half) {
+          half = length >>> 1
+          low += half & -Number(uint24(bytes, at + (low + half - 1) * stride) < value)
         }
         break
       default:
-        for (; length > 1; length -= length >>> 1) {
-          const step = (length >>> 1) * stride
-          low += step & -Number(view.getUint32(low + step - stride, false) < value)
+        for (let half = 0; length > 1; length -= half) {
+          half = length >>> 1
+          low += half & -Number(view.getUint32(at + (low + half - 1) * stride, false) < value)
         }
     }
-    return (low - at) / stride + Number(this.number(low, width) < value)
+    return low + Number(this.number(at + low * stride, width) < value)
   }
 
   /** Where the child of a segment ends, in the tree that ends at `end`; -1 if there is none. Allocates nothing. */

@@ -59,6 +59,18 @@ test('many holes in a run, and more than a run container takes', () => {
   expect(set.equals(Splinter.fromRange(0, 30_000))).toBe(true)
 })
 
+test('positions in a bitmap after its members changed', () => {
+  const model = new Set(Array.from({ length: 9000 }, (_, i) => 7 * i))
+  const set = Splinter.from(model)
+  for (let value = 0; value < 63_000; value += 1009) {
+    if (set.delete(value)) model.delete(value)
+    else model.add(value) && set.add(value)
+    const below = [...model].filter((member) => member <= 62_000).length
+    expect(set.rank(62_000), `after ${value}`).toBe(below)
+    expect(set.rank(set.select(below - 1)!), `after ${value}`).toBe(below)
+  }
+})
+
 test('single values far from a run', () => {
   const set = Splinter.fromRange(100_000, 200_000)
   const model = new Set(set)
