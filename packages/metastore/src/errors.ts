@@ -1,4 +1,4 @@
-import { isStoreError, type StoreErrorKind } from '@graft-ts/storage-adapters'
+import { isStoreError, StoreError, type StoreErrorKind } from '@graft-ts/storage-adapters'
 
 /** What went wrong in the meta store itself; errors of the log, the messages and the refs pass through as they are. */
 export type MetastoreErrorCode =
@@ -50,8 +50,16 @@ const STORE_KINDS_TOLD: ReadonlySet<StoreErrorKind> = new Set<StoreErrorKind>([
   'aborted',
 ])
 
+// How long to wait for a store that slows its callers down and does not say for how long.
+const THROTTLED_RETRY_MS = 1000
+
 /** What a client is told about an error of the object store; other errors come back as they are. */
 export function storeFailure(error: unknown): unknown {
-  if (!isStoreError(error) || STORE_KINDS_TOLD.has(error.kind)) return error
+  if (!isStoreError(error)) return error
+  if (error.code === 'STORE_THROTTLED' && error.retryAfterMs === undefined) {
+    // Without a hint a client takes `exhausted` for a limit that its commit is over, and its commit for refused.
+    return new StoreError(error.code, error.message, { cause: error, retryAfterMs: THROTTLED_RETRY_MS })
+  }
+  if (STORE_KINDS_TOLD.has(error.kind)) return error
   return new MetastoreError('STORE_FAILED', `the object store refused the request, cause=${error.code}`, { cause: error })
 }

@@ -192,11 +192,20 @@ class MetastoreService {
   async #decide(request: CommitRequest, names: CommitNames, principal: Principal): Promise<AppendOutcome> {
     const log = this.#logs.volume(names.volumeId)
     const scope = { limits: this.limits, refs: this.#refs, principal: principal.id }
+    const refused = async (refusal: unknown): Promise<AppendOutcome> => {
+      const outcome = await log.outcomeOf(names)
+      if (outcome === undefined) throw refusal
+      return outcome
+    }
     const attempt = await attemptFromWire(request, scope).catch((refusal: unknown) => ({ refusal }))
-    if (!('refusal' in attempt)) return log.append(attempt)
-    const outcome = await log.outcomeOf(names)
-    if (outcome === undefined) throw attempt.refusal
-    return outcome
+    if ('refusal' in attempt) return refused(attempt.refusal)
+    try {
+      return await log.append(attempt)
+    } catch (error) {
+      // A store without room refuses a repeated commit too, which may have landed while there was some.
+      if (isTypedError(error) && error.kind === 'exhausted') return refused(error)
+      throw error
+    }
   }
 
   #reportOutcome(outcome: AppendOutcome, request: CommitRequest, facts: CommitNames & { readonly principal: string }): void {

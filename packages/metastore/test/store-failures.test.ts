@@ -57,6 +57,16 @@ describe('what the store says is told as far as it is true for the client', () =
     expect(await harness.commit(request)).toMatchObject({ type: 'committed', snapshot: { lsn: 4 } })
   })
 
+  test('a store that slows us down without saying for how long: the client is told to wait, not that it is refused', async () => {
+    const { harness, faults, volumeId, request } = await open()
+    faults.create = fail('STORE_THROTTLED')
+    const told = { kind: 'exhausted', code: 'STORE_THROTTLED', retryAfterMs: 1000 }
+    await expect(harness.commit(request)).rejects.toMatchObject(told)
+    faults.get = fail('STORE_THROTTLED')
+    await expect(harness.other().pull(volumeId, 0)).rejects.toMatchObject(told)
+    expect(harness.events.at(-1)).toMatchObject({ type: 'request-failed', code: 'STORE_THROTTLED' })
+  })
+
   test('the text of a refusal, which may tell of this server, stays here', async () => {
     const { harness, faults, volumeId } = await open()
     faults.get = fail('STORE_DENIED')
@@ -118,6 +128,17 @@ test('I6: a request is not refused while the store cannot say whether it landed'
   await expect(harness.other().commit(damaged)).rejects.toMatchObject({ kind: 'unavailable', code: 'STORE_UNAVAILABLE' })
   faults.get = undefined
   expect(await harness.other().commit(damaged)).toMatchObject({ type: 'committed', snapshot: { lsn: 4 } })
+})
+
+test('I6: a store without room does not refuse a commit that landed while there was some', async () => {
+  const { harness, faults, volumeId, request } = await open()
+  const repeater = harness.other()
+  await repeater.pull(volumeId, 3)
+  await harness.commit(request)
+  faults.create = fail('STORE_FULL')
+  expect(await repeater.commit(request)).toMatchObject({ type: 'committed', snapshot: { lsn: 4 } })
+  faults.get = async (key, run) => (key.endsWith('4') ? fail('STORE_UNAVAILABLE')() : run())
+  await expect(harness.other().commit(request)).rejects.toMatchObject({ kind: 'unavailable' })
 })
 
 test('I11: a damaged record is an error and not an answer', async () => {
