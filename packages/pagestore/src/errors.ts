@@ -1,3 +1,5 @@
+import { isStoreError, StoreError } from '@graft-ts/storage-adapters'
+
 /** What went wrong in the page store itself; errors of the stores, the log and the formats pass through as they are. */
 export type PagestoreErrorCode =
   | 'PAGESTORE_OPTIONS'
@@ -59,4 +61,20 @@ export class PagestoreError extends Error {
 /** Throws `REQUEST_ABORTED` if the request's signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason })
+}
+
+// How long to wait for a store that slows its callers down and does not say for how long.
+const THROTTLED_RETRY_MS = 1000
+// What these say is true for the caller too. The others (`denied`, `missing`, …) are about this server and its store.
+const STORE_KINDS_TOLD: ReadonlySet<string> = new Set(['unavailable', 'exhausted', 'aborted', 'closed', 'corrupt'])
+
+/** What a caller is told about an error of an object store, wherever it was met; other errors come back as they are. */
+export function storeFailure(error: unknown): unknown {
+  if (!isStoreError(error)) return error
+  if (error.code === 'STORE_THROTTLED' && error.retryAfterMs === undefined) {
+    // Without a hint `exhausted` means a limit that the request is over, and nobody tries again.
+    return new StoreError(error.code, error.message, { cause: error, retryAfterMs: THROTTLED_RETRY_MS })
+  }
+  if (STORE_KINDS_TOLD.has(error.kind)) return error
+  return new PagestoreError('STORE_FAILED', `the store refused a request, cause=${error.code}`, { cause: error })
 }

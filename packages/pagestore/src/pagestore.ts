@@ -25,7 +25,7 @@ import {
   volumeIdFromBytes,
   webFrameCodec,
 } from '@graft-ts/volume'
-import { PagestoreError } from './errors.ts'
+import { PagestoreError, storeFailure } from './errors.ts'
 import { type PagestoreLog, safeLog } from './events.ts'
 import { type PagestoreLimits, resolveLimits } from './limits.ts'
 import { newCounters, type PagestoreMetrics } from './metrics.ts'
@@ -203,9 +203,10 @@ class PagestoreService {
 
   #failed(method: 'writePages' | 'readPages', error: unknown) {
     this.#counters.failedRequests += 1
-    const { kind, code } = isTypedError(error) ? error : { kind: 'untyped', code: 'UNTYPED' }
+    const told = storeFailure(error)
+    const { kind, code } = isTypedError(told) ? told : { kind: 'untyped', code: 'UNTYPED' }
     this.#log({ type: 'request-failed', method, kind, code })
-    return toConnectError(error)
+    return toConnectError(told)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ObjectStore, StoredObject } from '@graft-ts/storage-adapters'
 import { isTypedError, SegmentError, storeKeys, type Timers, type VolumeId } from '@graft-ts/volume'
 import { Budget } from '../budget.ts'
-import { PagestoreError } from '../errors.ts'
+import { PagestoreError, storeFailure } from '../errors.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
 import type { SegmentScope } from '../write/segment-writer.ts'
@@ -103,6 +103,5 @@ function readFailed(error: unknown): unknown {
   if (!isTypedError(error)) return new PagestoreError('STORE_FAILED', 'the store failed', { cause: error })
   if (error.code === 'STORE_RANGE')
     return new SegmentError('SEGMENT_TRUNCATED', 'the object ends before the frame', { cause: error })
-  const isPlain = ['unavailable', 'exhausted', 'aborted', 'closed', 'corrupt'].includes(error.kind)
-  return isPlain ? error : new PagestoreError('STORE_FAILED', `the store refused a read, cause=${error.code}`, { cause: error })
+  return storeFailure(error)
 }

@@ -104,6 +104,29 @@ describe('failures of the store', () => {
     expect(await outcomeOf(read(volumeId, lsn, [1]))).toBe('unavailable STORE_FAILED')
   })
 
+  test('nor does one that refuses us while the commit is looked for', async () => {
+    const { memory, volumeId, lsn } = await withVolume(3)
+    const cold = openHarness({
+      wrap: () => {
+        const scripted = new ScriptedStore(memory)
+        scripted.onGet = () => Promise.reject(new StoreError('STORE_DENIED', 'no'))
+        return scripted
+      },
+    })
+    expect(await outcomeOf(cold.read(volumeId, lsn, [1]))).toBe('unavailable STORE_FAILED')
+    expect(cold.events.at(-1)).toMatchObject({ type: 'request-failed', kind: 'unavailable', code: 'STORE_FAILED' })
+  })
+
+  test('a store that slows us down without saying for how long: the caller is told to wait', async () => {
+    const { read, volumeId, lsn, scripted } = await withVolume(3)
+    scripted.onGet = () => Promise.reject(new StoreError('STORE_THROTTLED', 'slow down'))
+    await expect(read(volumeId, lsn, [1])).rejects.toMatchObject({
+      kind: 'exhausted',
+      code: 'STORE_THROTTLED',
+      retryAfterMs: 1000,
+    })
+  })
+
   test('a store that never answers', async () => {
     const { read, volumeId, lsn, scripted, timers } = await withVolume(3, { limits: { getTimeoutMs: 1000 } })
     let signal: AbortSignal | undefined
