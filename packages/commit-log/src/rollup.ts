@@ -102,9 +102,9 @@ export function buildLayers(
   let bytes = 0
   for (const [i, source] of sources.entries()) {
     if (source.layers.length < i) break
-    const layer = buildLayer(commit.lsn, i + 1, sectionsOf(source, i), { newer, floor })
-    bytes += layer.pages.bytes.length + layer.packedOffsets.length
-    if (bytes > bytesMax) break
+    const layer = buildLayer(commit.lsn, i + 1, sectionsOf(source, i), { newer, floor, bytesLeft: bytesMax - bytes })
+    if (layer === undefined) break
+    bytes += layerBytes(layer.pages, i + 1)
     layers.push(layer)
     newer.addAll(layer.pages)
     floor = layer.floor
@@ -112,27 +112,33 @@ export function buildLayers(
   return layers
 }
 
-/** Layer number `layer` from the sections of its source, less what newer sets hold or cut off. */
+/** Layer number `layer` from the sections of its source, less what newer sets hold or cut off; `undefined`: it is too large. */
 function buildLayer(
   lsn: Lsn,
   layer: number,
   sections: readonly RangeSection[],
-  above: { newer: Splinter; floor: number | undefined },
-): RollupLayer & { readonly pages: SplinterView } {
-  const start = lsn - 2 ** layer
-  const lsns = new Map<number, Lsn>()
-  let floor = above.floor
-  for (const section of sections) {
+  above: { newer: Splinter; floor: number | undefined; bytesLeft: number },
+): (RollupLayer & { readonly pages: SplinterView }) | undefined {
+  // Sections of one record are disjoint and cut already; only what is newer than the record can hide a page.
+  const visible = sections.map(({ pages }) => new Splinter().addAll(upToFloor(pages, above.floor)).deleteAll(above.newer))
+  const all = Splinter.unionAll(visible)
+  const pages = new SplinterView(all.toBytes(), { trusted: true })
+  if (layerBytes(pages, layer) > above.bytesLeft) return undefined
+  const floor = sections.reduce((lowest, section) => lowerFloor(lowest, section.floor), above.floor)
+  // The first layer stands for one commit, so it needs no offsets: a commit of a million pages is not walked for it.
+  if (layer === 1) return { pages, packedOffsets: packOffsets([], layer), floor }
+  const offsets = new Array<number>(all.size)
+  for (const [i, section] of sections.entries()) {
+    const seen = visible[i] as Splinter
     let position = 0
     for (const page of section.pages) {
-      // Sections of one record are disjoint and cut already; only what is newer than the record can hide a page.
-      const isVisible = (above.floor === undefined || page <= above.floor) && !above.newer.has(page)
-      if (isVisible) lsns.set(page, sectionLsn(section, position))
+      if (seen.has(page)) offsets[all.rank(page) - 1] = sectionLsn(section, position) - (lsn - 2 ** layer) - 1
       position++
     }
-    floor = lowerFloor(floor, section.floor)
   }
-  const pages = Splinter.from(Uint32Array.from(lsns.keys()).sort())
-  const offsets = Array.from(pages, (page) => (lsns.get(page) as Lsn) - start - 1)
-  return { pages: new SplinterView(pages.toBytes(), { trusted: true }), packedOffsets: packOffsets(offsets, layer), floor }
+  return { pages, packedOffsets: packOffsets(offsets, layer), floor }
+}
+
+function layerBytes(pages: SplinterView, layer: number): number {
+  return pages.bytes.length + Math.ceil((pages.size * (layer - 1)) / 8)
 }

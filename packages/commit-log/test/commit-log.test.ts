@@ -166,7 +166,7 @@ describe('a record in memory holds on to its own bytes alone', () => {
 
   test('not to the request that its refs came in', async () => {
     const { log } = open(new MemoryStore())
-    const { inline, ...attempt } = attemptOf(step([1]), 0)
+    const attempt = { ...attemptOf(step([]), 0), pageCount: 1, own: Splinter.from([1]) }
     const request = new Uint8Array(100_000)
     const setBytes = attempt.own.toBytes()
     request.set(setBytes)

@@ -5,7 +5,7 @@ import { type CommitRecord, type Lsn, layerCountMax, layerLsn } from '@graft-ts/
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCommitLogs } from '../src/index.ts'
-import { decomposeRange } from '../src/rollup.ts'
+import { buildLayers, decomposeRange, layerSources } from '../src/rollup.ts'
 import { attemptOf, histories, naiveChanges, rawCodec, type State, type Step, statesOf, volumeId } from './history.ts'
 
 const parameters = {
@@ -103,6 +103,21 @@ describe('rollup layers', () => {
       { ...parameters, numRuns: Math.min(parameters.numRuns, 100) },
     )
   })
+})
+
+test('a layer that would take the layers over the limit is left out, with all above it', async () => {
+  const steps = Array.from({ length: 8 }, (_, i) => ({ floor: undefined, pageCount: 24, pages: [3 * i + 1, 3 * i + 2] }))
+  const log = (await logOf(steps)).cold()
+  const record = await log.record(8 as Lsn)
+  const sources = await Promise.all(layerSources(record.lsn).map((lsn) => log.record(lsn)))
+  const sizes = record.layers.map((layer) => layer.pages.toBytes().length + layer.packedOffsets.length)
+  let bytes = 0
+  for (const [i, size] of sizes.entries()) {
+    bytes += size
+    expect(buildLayers(record, sources, bytes - 1)).toHaveLength(i)
+    expect(buildLayers(record, sources, bytes)).toHaveLength(i + 1)
+  }
+  expect(sizes).toHaveLength(3)
 })
 
 function layerPages(record: CommitRecord, layer: number) {
