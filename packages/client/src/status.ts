@@ -7,7 +7,7 @@ import {
   type Snapshot,
   type VolumeId,
 } from '@graft-ts/volume'
-import { type Divergence, headPageCount, type SentAttempt } from './state/volume-state.ts'
+import { type Divergence, headPageCount } from './state/volume-state.ts'
 import type { RemoteFailure, VolumeCore } from './volume-core.ts'
 
 /** How the local state and the newest known remote one relate. */
@@ -63,7 +63,8 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     pageCount: headPageCount(state),
     pendingCommits: state.pending.length,
     remote: state.remote?.snapshot,
-    attempt: attempt === undefined ? undefined : { ...attemptOf(attempt), baseLsn: state.base.lsn, isRefused: state.isRefused },
+    attempt:
+      attempt === undefined ? undefined : { commitId: attempt.commitId, baseLsn: state.base.lsn, isRefused: state.isRefused },
     divergence: state.divergence,
     answeredAtMs: core.pulledAtMs,
     lastError:
@@ -78,10 +79,6 @@ function syncOf({ state }: VolumeCore): SyncState {
   const isAhead = state.pending.length > 0
   if (state.remote === undefined) return isAhead ? 'ahead' : 'synced'
   return isAhead ? 'ahead-and-behind' : 'behind'
-}
-
-function attemptOf({ commitId }: SentAttempt): { commitId: CommitId } {
-  return { commitId }
 }
 
 function errorOf(error: unknown): { kind: ErrorKind | 'untyped'; code: string; message: string } {

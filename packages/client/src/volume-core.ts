@@ -90,8 +90,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
 
   /** The local head: the base with all pending commits. */
   view(): View {
-    const { base, pending } = this.#state
-    return { base, pending, pageCount: headPageCount(this.#state) }
+    return viewOf(this.#state.base, this.#state.pending)
   }
 
   /** Remembers how a call to a server ended badly. */

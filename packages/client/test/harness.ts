@@ -196,7 +196,6 @@ export class CrashableStore implements LocalStore {
   }
   keys: LocalStore['keys'] = (options) => this.#alive().keys(options)
   iterator: LocalStore['iterator'] = (options) => this.#alive().iterator(options)
-  clear: LocalStore['clear'] = async (options) => this.#alive().clear(options)
 
   async batch(operations: LocalOperation[], options: Parameters<LocalStore['batch']>[1]): Promise<void> {
     if (this.batchesLeft <= 0) this.isDead = true

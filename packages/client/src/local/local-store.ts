@@ -24,7 +24,6 @@ export interface LocalStore {
   batch(operations: LocalOperation[], options: Encodings & { readonly sync: boolean }): Promise<unknown>
   iterator(options: Encodings & KeyRange): AsyncIterable<[string, Uint8Array]>
   keys(options: { readonly keyEncoding: 'utf8' } & KeyRange): AsyncIterable<string>
-  clear(options: { readonly keyEncoding: 'utf8' } & KeyRange): Promise<void>
 }
 
 const ENCODINGS: Encodings = { keyEncoding: 'utf8', valueEncoding: 'view' }
@@ -98,10 +97,6 @@ export class LocalDatabase {
     } catch (cause) {
       throw storeError('keys', cause)
     }
-  }
-
-  async clear(range: KeyRange): Promise<void> {
-    return typed('clear', this.#open().clear({ ...KEY_ENCODING, ...range }))
   }
 
   #open(): LocalStore {

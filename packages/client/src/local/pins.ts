@@ -22,11 +22,6 @@ export class Pins {
   readonly #views = new Set<View>()
   readonly #retired = new Set<Retired>()
 
-  /** How many views are open. */
-  get size(): number {
-    return this.#views.size
-  }
-
   /** Whether anything is kept for open views alone. */
   get hasRetired(): boolean {
     return this.#retired.size > 0
