@@ -256,7 +256,12 @@ export function coreOfSet(other: SetLike, isStrict: boolean): { readonly core: C
   if (other instanceof SetReader) return { core: coreOf(other), others: 0 }
   // The most common case is spared a copy of what is not kept as it is.
   if (other instanceof Uint32Array && ascends(other)) return { core: new TemporaryCore(fromSorted(other, 4, false)), others: 0 }
-  const { values, others } = collectValues(Symbol.iterator in other ? other : { [Symbol.iterator]: () => other.keys() })
+  const { values, others } = collectValues(membersOf(other))
   if (isStrict && others > 0) throw new SplinterError('VALUE_RANGE', `members are integers from 0 to 2^32 - 1, others=${others}`)
   return { core: new TemporaryCore(fromSorted(values, 4, true)), others }
+}
+
+/** What a set-like holds: its keys, as the operations of an ECMAScript Set take them. A Map iterates over pairs. */
+function membersOf(other: Iterable<number> | SetMethods): Iterable<unknown> {
+  return 'has' in other && 'keys' in other ? { [Symbol.iterator]: () => other.keys() } : other
 }

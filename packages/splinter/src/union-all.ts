@@ -1,6 +1,6 @@
 import { fromBitRow } from './container/build.ts'
 import { combine, type Operand } from './container/combine.ts'
-import type { Container } from './container/container.ts'
+import { type Container, cloneContainer } from './container/container.ts'
 import { UNION } from './container/operation.ts'
 import type { Core } from './core.ts'
 
@@ -59,5 +59,7 @@ function uniteInPairs(sets: readonly Core[]): Container | undefined {
     if (operands.length % 2 === 1) united.push(operands[operands.length - 1]!)
     operands = united
   }
-  return operands[0]!.container
+  const { container, isOwned } = operands[0]!
+  // A single set was united with nothing, so its container is still its own.
+  return container === undefined || isOwned ? container : cloneContainer(container)
 }
