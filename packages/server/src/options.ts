@@ -17,6 +17,11 @@ export interface ServerLimits {
   readonly connectionsMax?: number
   /** How long a stop waits for requests under way, milliseconds. Default 10,000. */
   readonly drainMsMax?: number
+  /**
+   * How long one call of the object store may take, milliseconds: enough for the largest segment over the slowest line.
+   * After that a read fails, and a write has an unknown outcome. Default 30,000.
+   */
+  readonly storeMsMax?: number
   /** How long the object store may take to answer `/readyz`, milliseconds. Default 2,000. */
   readonly readyMsMax?: number
 }
@@ -54,17 +59,23 @@ export interface ServerOptions {
 /** The limits that belong to neither store. */
 export type ProcessLimits = Required<Omit<ServerLimits, 'meta' | 'pages'>>
 
-const PROCESS_LIMITS_DEFAULT: ProcessLimits = { connectionsMax: 1024, drainMsMax: 10_000, readyMsMax: 2000 }
+const PROCESS_LIMITS_DEFAULT: ProcessLimits = {
+  connectionsMax: 1024,
+  drainMsMax: 10_000,
+  storeMsMax: 30_000,
+  readyMsMax: 2000,
+}
 const PORT_MAX = 65_535
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Fills in the defaults. Throws {@link ServerError} `SERVER_OPTIONS`. */
 export function processLimits(limits: ServerLimits = {}): ProcessLimits {
-  const { connectionsMax, drainMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
+  const { connectionsMax, drainMsMax, storeMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
   checkInteger('connectionsMax', connectionsMax, { min: 1, max: 2 ** 31 })
   checkInteger('drainMsMax', drainMsMax, { min: 0, max: TIMER_MS_MAX })
+  checkInteger('storeMsMax', storeMsMax, { min: 1, max: TIMER_MS_MAX })
   checkInteger('readyMsMax', readyMsMax, { min: 1, max: TIMER_MS_MAX })
-  return { connectionsMax, drainMsMax, readyMsMax }
+  return { connectionsMax, drainMsMax, storeMsMax, readyMsMax }
 }
 
 /** Checks a port. Throws {@link ServerError} `SERVER_OPTIONS`. */

@@ -1,6 +1,7 @@
 import type { MetastoreMetrics } from '@graft-ts/metastore'
 import type { PagestoreMetrics } from '@graft-ts/pagestore'
-import { systemTimers } from '@graft-ts/volume'
+import { deadline, type ObjectStore } from '@graft-ts/storage-adapters'
+import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import { type ServerLog, safeLog } from './events.ts'
 import { createFront } from './http/front.ts'
@@ -43,8 +44,8 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
   const port = checkPort(options.port)
   const limits = processLimits(options.limits)
   const log = safeLog(options.log)
-  const services = openServices(options, log)
   const { timers = systemTimers, nowMs = Date.now } = options
+  const services = openServices({ ...options, stores: boundedStores(options.stores, limits, timers) }, log)
   const stores = [...new Set([options.stores.commits, options.stores.segments])]
   const readiness = new Readiness({
     stores,
@@ -64,6 +65,18 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
     metrics: () => ({ meta: metastore?.metrics(), pages: pagestore?.metrics() }),
     close: once(() => stop({ listener, readiness, services, limits, log })),
   }
+}
+
+/** A store that never answers would hold every request, and everybody who waits for the same record, for ever. */
+function boundedStores(
+  { segments, commits }: ServerOptions['stores'],
+  limits: ProcessLimits,
+  timers: Timers,
+): ServerOptions['stores'] {
+  const bounded = (store: ObjectStore): ObjectStore => deadline(store, { ms: limits.storeMsMax, timers })
+  const boundedSegments = bounded(segments)
+  // One store stays one.
+  return { segments: boundedSegments, commits: commits === segments ? boundedSegments : bounded(commits) }
 }
 
 async function openListener(options: ListenerOptions, services: Services): Promise<Listener> {

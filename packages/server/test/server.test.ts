@@ -163,6 +163,33 @@ describe('health and readiness', () => {
   })
 })
 
+describe('a store that does not answer', () => {
+  test('holds nobody for longer than the deadline, and nobody who comes later', async () => {
+    const store = new MemoryStore()
+    const { volumeId } = await commitPages(await openClient({ baseUrl: (await start({ store })).url }), 2)
+    const asked = deferred()
+    const get = store.get.bind(store)
+    let isSilent = true
+    store.get = (key, options) => {
+      if (!isSilent) return get(key, options)
+      asked.resolve()
+      return new Promise(() => undefined)
+    }
+    const timers = new ManualTimers()
+    const { url } = await start({ store, timers, limits: { storeMsMax: 7000 } })
+    const client = await openClient({ baseUrl: url })
+    const opening = client.openVolume(volumeId)
+    opening.catch(() => undefined)
+    await asked.promise
+    timers.fire(6999)
+    expect(timers.delays).toContain(7000)
+    isSilent = false
+    timers.fire(7000)
+    await expect(opening).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(await firstBytes(client, volumeId)).toEqual([1, 2])
+  })
+})
+
 /** A store whose uploads of segments wait for the test. */
 function heldStore() {
   const store = new MemoryStore()
@@ -289,6 +316,7 @@ describe('a server that cannot start', () => {
     for (const port of [-1, 65_536, 1.5, Number.NaN]) await expect(start({ port })).rejects.toMatchObject(refused)
     await expect(start({ limits: { connectionsMax: 0 } })).rejects.toMatchObject(refused)
     await expect(start({ limits: { drainMsMax: -1 } })).rejects.toMatchObject(refused)
+    await expect(start({ limits: { storeMsMax: 0 } })).rejects.toMatchObject(refused)
     await expect(start({ limits: { readyMsMax: 2 ** 31 } })).rejects.toMatchObject(refused)
   })
 

@@ -7,6 +7,7 @@ import { objectChecks } from './conformance/objects.ts'
 import { raceChecks } from './conformance/races.ts'
 import { rangeChecks } from './conformance/ranges.ts'
 import { type CheckGroup, equal, type Trial } from './conformance/trial.ts'
+import { unknownOutcomeChecks } from './conformance/unknown-outcomes.ts'
 import type { ObjectStore, StoreCapabilities } from './object-store.ts'
 
 /** The two functions of a test framework that the suite needs; vitest, node:test, Deno and others have them. */
@@ -49,6 +50,7 @@ const GROUPS: readonly CheckGroup[] = [
   abortChecks,
   capabilityChecks,
   raceChecks,
+  unknownOutcomeChecks,
 ]
 
 /**

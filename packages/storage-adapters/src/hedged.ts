@@ -11,6 +11,7 @@ import type {
   StoredObject,
   WriteResult,
 } from './object-store.ts'
+import { systemTimers, wait } from './timers.ts'
 
 /** The clock that {@link hedged} goes by. */
 export interface HedgedClock {
@@ -199,14 +200,5 @@ class Latencies {
 
 const systemClock: HedgedClock = {
   nowMs: () => performance.now(),
-  delay: (ms, signal) =>
-    new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timeout)
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      const timeout = setTimeout(end, ms)
-      signal.addEventListener('abort', end)
-    }),
+  delay: (ms, signal) => wait(systemTimers, ms, signal),
 }

@@ -1,16 +1,5 @@
-import type {
-  CallOptions,
-  CompareAndSwapOptions,
-  DeleteOptions,
-  GetOptions,
-  ListOptions,
-  ListPage,
-  ObjectInfo,
-  ObjectStore,
-  StoreCapabilities,
-  StoredObject,
-  WriteResult,
-} from './object-store.ts'
+import { AroundCalls, type StoreCall } from './around-calls.ts'
+import type { ObjectStore, StoredObject } from './object-store.ts'
 
 /** How often a store was called and how many bytes went through. Calls count when they begin, also those that fail. */
 export interface StoreCounts {
@@ -45,17 +34,8 @@ export function metered(store: ObjectStore): MeteredStore {
   return new Meter(store)
 }
 
-class Meter implements MeteredStore {
-  readonly #store: ObjectStore
+class Meter extends AroundCalls implements MeteredStore {
   #counts: Mutable<StoreCounts> = noCounts()
-
-  constructor(store: ObjectStore) {
-    this.#store = store
-  }
-
-  get capabilities(): StoreCapabilities {
-    return this.#store.capabilities
-  }
 
   get counts(): StoreCounts {
     return { ...this.#counts }
@@ -65,49 +45,12 @@ class Meter implements MeteredStore {
     this.#counts = noCounts()
   }
 
-  async get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {
-    this.#counts.get++
-    const found = await this.#store.get(key, options)
-    if (found !== undefined) this.#counts.bytesRead += found.bytes.byteLength
-    return found
-  }
-
-  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
-    this.#counts.head++
-    return this.#store.head(key, options)
-  }
-
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    this.#counts.put++
-    this.#counts.bytesWritten += body.byteLength
-    return this.#store.put(key, body, options)
-  }
-
-  create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    this.#counts.create++
-    this.#counts.bytesWritten += body.byteLength
-    return this.#store.create(key, body, options)
-  }
-
-  compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
-    this.#counts.compareAndSwap++
-    this.#counts.bytesWritten += body.byteLength
-    return this.#store.compareAndSwap(key, body, options)
-  }
-
-  delete(key: string, options?: DeleteOptions): Promise<void> {
-    this.#counts.delete++
-    return this.#store.delete(key, options)
-  }
-
-  deleteMany(keys: readonly string[], options?: CallOptions): Promise<void> {
-    this.#counts.deleteMany++
-    return this.#store.deleteMany(keys, options)
-  }
-
-  list(options: ListOptions): Promise<ListPage> {
-    this.#counts.list++
-    return this.#store.list(options)
+  protected async around<T>(call: StoreCall, run: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+    this.#counts[call.name]++
+    this.#counts.bytesWritten += call.bodyBytes
+    const result = await run(call.signal)
+    if (call.name === 'get') this.#counts.bytesRead += (result as StoredObject | undefined)?.bytes.byteLength ?? 0
+    return result
   }
 }
 

@@ -1,17 +1,7 @@
+import { AroundCalls, type StoreCall } from './around-calls.ts'
 import { abortedError, isStoreError, StoreError } from './errors.ts'
-import type {
-  CallOptions,
-  CompareAndSwapOptions,
-  DeleteOptions,
-  GetOptions,
-  ListOptions,
-  ListPage,
-  ObjectInfo,
-  ObjectStore,
-  StoreCapabilities,
-  StoredObject,
-  WriteResult,
-} from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
+import { systemTimers, wait } from './timers.ts'
 
 /** Options of {@link retrying}. */
 export interface RetryingOptions {
@@ -41,79 +31,42 @@ export function retrying(store: ObjectStore, options: RetryingOptions = {}): Obj
   return new RetryingStore(store, options)
 }
 
-class RetryingStore implements ObjectStore {
-  readonly #store: ObjectStore
+class RetryingStore extends AroundCalls {
   readonly #options: { readonly [K in keyof RetryingOptions]-?: NonNullable<RetryingOptions[K]> }
 
   constructor(store: ObjectStore, options: RetryingOptions) {
-    this.#store = store
+    super(store)
     this.#options = {
       attemptsMax: options.attemptsMax ?? 5,
       delayMsFirst: options.delayMsFirst ?? 50,
       delayMsMax: options.delayMsMax ?? 5000,
-      delay: options.delay ?? timer,
+      delay: options.delay ?? ((ms, signal) => wait(systemTimers, ms, signal)),
       random: options.random ?? Math.random,
     }
   }
 
-  get capabilities(): StoreCapabilities {
-    return this.#store.capabilities
-  }
-
-  get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {
-    return this.#repeat('repeatable', options, () => this.#store.get(key, options))
-  }
-
-  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
-    return this.#repeat('repeatable', options, () => this.#store.head(key, options))
-  }
-
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    return this.#repeat('repeatable', options, () => this.#store.put(key, body, options))
-  }
-
-  create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    return this.#repeat('conditional', options, () => this.#store.create(key, body, options))
-  }
-
-  compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
-    return this.#repeat('conditional', options, () => this.#store.compareAndSwap(key, body, options))
-  }
-
-  delete(key: string, options?: DeleteOptions): Promise<void> {
-    const nature = options?.etag === undefined ? 'repeatable' : 'conditional'
-    return this.#repeat(nature, options, () => this.#store.delete(key, options))
-  }
-
-  deleteMany(keys: readonly string[], options?: CallOptions): Promise<void> {
-    return this.#repeat('repeatable', options, () => this.#store.deleteMany(keys, options))
-  }
-
-  list(options: ListOptions): Promise<ListPage> {
-    return this.#repeat('repeatable', options, () => this.#store.list(options))
-  }
-
-  async #repeat<T>(nature: 'repeatable' | 'conditional', options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+  protected async around<T>(call: StoreCall, run: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+    const { signal } = call
     let mayHaveHappened = false
     for (let attempt = 1; ; attempt++) {
       try {
-        return await call()
+        return await run(signal)
       } catch (error) {
         if (!isStoreError(error)) throw error
         mayHaveHappened ||= error.kind === 'unknown'
-        const delayMs = this.#delayBeforeNext(error, nature, attempt)
+        const delayMs = this.#delayBeforeNext(error, call, attempt)
         if (delayMs === undefined) throw mayHaveHappened ? asUnknown(error) : error
-        await this.#options.delay(delayMs, options?.signal)
-        if (options?.signal?.aborted === true) throw mayHaveHappened ? asUnknown(error) : abortedError(options.signal)
+        await this.#options.delay(delayMs, signal)
+        if (signal?.aborted === true) throw mayHaveHappened ? asUnknown(error) : abortedError(signal)
       }
     }
   }
 
   /** How long to wait before the next attempt; `undefined` if there must be none. */
-  #delayBeforeNext(error: StoreError, nature: 'repeatable' | 'conditional', attempt: number): number | undefined {
+  #delayBeforeNext(error: StoreError, { isConditional }: StoreCall, attempt: number): number | undefined {
     const { attemptsMax, delayMsFirst, delayMsMax, random } = this.#options
     const isHarmless = error.kind === 'unavailable' || error.code === 'STORE_THROTTLED'
-    if (!isHarmless && (error.kind !== 'unknown' || nature === 'conditional')) return undefined
+    if (!isHarmless && (error.kind !== 'unknown' || isConditional)) return undefined
     const askedMs = error.retryAfterMs ?? 0
     if (attempt >= attemptsMax || askedMs > delayMsMax) return undefined
     return Math.max(askedMs, random() * Math.min(delayMsMax, delayMsFirst * 2 ** (attempt - 1)))
@@ -125,17 +78,4 @@ function asUnknown(error: StoreError): StoreError {
   if (error.kind === 'unknown') return error
   const text = `an earlier attempt may have happened; the last one: ${error.message}`
   return new StoreError('STORE_OUTCOME_UNKNOWN', text, { cause: error })
-}
-
-function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timeout)
-      signal?.removeEventListener('abort', end)
-      resolve()
-    }
-    const timeout = setTimeout(end, ms)
-    signal?.addEventListener('abort', end)
-    if (signal?.aborted === true) end()
-  })
 }

@@ -1,10 +1,13 @@
 import { describe, test } from 'vitest'
-import { testObjectStore } from '../src/conformance.ts'
+import { type ConformanceRunner, testObjectStore } from '../src/conformance.ts'
+import { deadline } from '../src/deadline.ts'
 import { hedged } from '../src/hedged.ts'
 import { MemoryStore } from '../src/memory.ts'
 import { metered } from '../src/metered.ts'
 import { prefixed } from '../src/prefixed.ts'
 import { retrying } from '../src/retrying.ts'
+import { faulty } from '../src/testing.ts'
+import { hastyTimers } from './hand-timers.ts'
 
 const runner = { describe, test }
 const everything = {
@@ -56,4 +59,64 @@ testObjectStore({
   },
   runner,
   capabilities: { ...everything, keyBytesMax: 1024 - 10 },
+})
+
+testObjectStore({
+  name: 'memory with a deadline',
+  open: async () => deadline(new MemoryStore(), { ms: 1_000_000 }),
+  runner,
+  capabilities: everything,
+})
+
+testObjectStore({
+  name: 'memory with delays',
+  open: async () => faulty(new MemoryStore(), { seed: 1, rates: { delay: 0.5 }, timers: hastyTimers }),
+  runner,
+  capabilities: everything,
+})
+
+testObjectStore({
+  name: 'memory that fails before effects and is slow, with retries',
+  open: async () => {
+    const rates = { failBefore: 0.2, throttle: 0.1, delay: 0.2 }
+    const store = faulty(new MemoryStore(), { seed: 2, rates, timers: hastyTimers })
+    return retrying(store, { attemptsMax: 50, delay: async () => undefined })
+  },
+  runner,
+  capabilities: everything,
+})
+
+/** Registers only what copes with unknown outcomes; all else expects a store that answers. */
+const copingRunner: ConformanceRunner = {
+  describe: (name, body) => {
+    if (name.startsWith('ObjectStore') || name === 'races' || name === 'unknown outcomes') runner.describe(name, body)
+  },
+  test: runner.test,
+}
+
+testObjectStore({
+  name: 'memory that loses requests and replies',
+  open: async () => {
+    const rates = { failAfter: 0.2, loseRequest: 0.2, landLate: 0.2, delay: 0.3, throttle: 0.1 }
+    const filter = ({ isConditional }: { readonly isConditional: boolean }): boolean => isConditional
+    return faulty(new MemoryStore(), { seed: 3, rates, timers: hastyTimers, filter })
+  },
+  runner: copingRunner,
+})
+
+testObjectStore({
+  name: 'memory behind a library that repeats conditional writes',
+  open: async () => {
+    const filter = ({ name }: { readonly name: string }): boolean => name === 'create'
+    return faulty(new MemoryStore(), { seed: 4, rates: { repeat: 0.5, failAfter: 0.1 }, timers: hastyTimers, filter })
+  },
+  runner: {
+    describe: (name, body) => {
+      if (name !== 'races') copingRunner.describe(name, body)
+    },
+    // A repetition that is stopped calls the call stopped, although it was done: then nobody can tell.
+    test: (name, body) => {
+      if (!name.includes('stopped')) runner.test(name, body)
+    },
+  },
 })
