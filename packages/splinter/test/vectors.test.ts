@@ -11,10 +11,12 @@ const SPREAD_MAX = 2 ** 18
 const OPERATIONS: readonly BinaryOperation[] = ['union', 'intersection', 'difference', 'symmetricDifference']
 
 const bundled = fileURLToPath(new URL('fixtures/v2/', import.meta.url))
-const whole = process.env['SPLINTER_VECTORS']
+// Where the whole collection lies beside the repository, it runs without being asked to.
+const beside = fileURLToPath(new URL('../../../../shared/vectors/splinter', import.meta.url))
+const whole = process.env['SPLINTER_VECTORS'] ?? (existsSync(beside) ? beside : undefined)
 const folders: [string, string][] = [['the bundled vectors', bundled]]
 if (whole !== undefined && whole !== '') folders.push(['the whole collection', `${whole.replace(/\/$/, '')}/`])
-else console.info('SPLINTER_VECTORS is not set: only the bundled vectors run')
+else console.info('SPLINTER_VECTORS is not set, and no collection is beside the repository: only the bundled vectors run')
 
 describe.each(folders)('%s', (_name, folder) => {
   expect(existsSync(folder), `${folder} does not exist`).toBe(true)

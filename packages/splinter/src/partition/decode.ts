@@ -10,6 +10,7 @@ import {
 } from '../container/container.ts'
 import { BLOCK_VALUES, listMax } from '../container/limits.ts'
 import { allocate } from '../container/memory.ts'
+import { RunSink } from '../container/run-sink.ts'
 import { BITMAP_BYTES, CAPACITY, KIND_BITMAP, KIND_EMPTY, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC } from '../format.ts'
 import { copyPartition, copyVec } from './copy.ts'
 import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
@@ -17,6 +18,9 @@ import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
 // A tree is spread out as a list only if that takes no more than this many values for each of its bytes: a few bytes of
 // runs must not become a long list.
 const LIST_VALUES_PER_BYTE = 4
+
+// A block's bits take 8 KiB, whatever they are made of. A tree in fewer bytes than this has so few runs that those take less.
+const TREE_BYTES_FOR_BITS = 256
 
 /** Where a partition lies, what it holds, and what the levels above add to its values. */
 interface Place {
@@ -118,8 +122,10 @@ function decodeTree(source: PartitionBytes, width: 4 | 3, { start, end, base }: 
 }
 
 /** A tree of width 2, whose children have 256 values each, becomes the bits of one block. */
-function decodeBlock(source: PartitionBytes, { end, count, base }: Place): Container | undefined {
+function decodeBlock(source: PartitionBytes, place: Place): Container | undefined {
+  const { start, end, count, base } = place
   if (count === BLOCK_VALUES) return fromRange(base, base + BLOCK_VALUES - 1)
+  if (end - start < TREE_BYTES_FOR_BITS) return decodeFewBytes(source, place)
   const words = newWords()
   const index = new TreeIndex(source, 2, end)
   const segments = index.segments()
@@ -136,4 +142,22 @@ function decodeBlock(source: PartitionBytes, { end, count, base }: Place): Conta
     }
   }
   return fromWords(base, words, count)
+}
+
+/** The same for a tree of many values in few bytes: runs, so that what a set takes stays in proportion to its file. */
+function decodeFewBytes(source: PartitionBytes, { end, count, base }: Place): Container | undefined {
+  const sink = new RunSink(16)
+  const index = new TreeIndex(source, 2, end)
+  const segments = index.segments()
+  const values = new Uint32Array(256)
+  for (let i = 0; i < index.children; i++) {
+    const first = base + (segments[i]! << 8)
+    const childEnd = index.childEnd(i)
+    if (source.bytes[childEnd - 1] === KIND_FULL) sink.append(first, first + 255)
+    else {
+      const length = copyPartition(source, 1, childEnd, first, 0, values, 0)
+      for (let k = 0; k < length; k++) sink.append(values[k]!, values[k]!)
+    }
+  }
+  return fromRuns(sink.data, sink.runs, count, 2)
 }
