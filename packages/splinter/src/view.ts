@@ -1,6 +1,7 @@
 import { PartitionCore } from './partition/partition-core.ts'
 import { SetReader } from './reader.ts'
 import { type Splinter, splinterOf } from './splinter.ts'
+import { isValue } from './values.ts'
 
 /**
  * A read-only set over encoded bytes, which are read in place: opening one checks the bytes and allocates next to nothing.
@@ -17,6 +18,7 @@ import { type Splinter, splinterOf } from './splinter.ts'
 export class SplinterView extends SetReader<Splinter> {
   /** The bytes that the view reads: those that it was given, not a copy. */
   readonly bytes: Uint8Array
+  readonly #core: PartitionCore
 
   /**
    * @param bytes Borrowed for as long as the view is used, and not to be written to meanwhile.
@@ -25,8 +27,15 @@ export class SplinterView extends SetReader<Splinter> {
    * @throws {@link SplinterError} of kind `corrupt`, or `unsupported` if the bytes are of format version 1. O(bytes).
    */
   constructor(bytes: Uint8Array, options: { readonly trusted?: boolean } = {}) {
-    super(new PartitionCore(bytes, options.trusted ?? false), splinterOf)
+    const core = new PartitionCore(bytes, options.trusted ?? false)
+    super(core, splinterOf)
+    this.#core = core
     this.bytes = bytes
+  }
+
+  // As inherited, but never of two kinds of cores: programs that have both kinds of sets ask this most.
+  override has(value: number): boolean {
+    return isValue(value) && this.#core.has(value)
   }
 
   override get byteLength(): number {

@@ -1,12 +1,12 @@
 import type { Operand } from '../container/combine.ts'
-import { baseOf } from '../container/container.ts'
 import type { Core } from '../core.ts'
 import { CAPACITY, KIND_TREE } from '../format.ts'
 import { copyPartition } from './copy.ts'
 import { decodeRoot } from './decode.ts'
 import { openFile } from './file.ts'
-import { PartitionBytes, TreeIndex } from './partition.ts'
-import { partitionHas, partitionLast, partitionRank, partitionSelect } from './query.ts'
+import { partitionHas } from './has.ts'
+import { PartitionBytes } from './partition.ts'
+import { partitionLast, partitionRank, partitionSelect } from './query.ts'
 
 /** A set that is read from its bytes in place. */
 export class PartitionCore implements Core {
@@ -18,6 +18,8 @@ export class PartitionCore implements Core {
   readonly #topWidth: number
   readonly #topEnd: number
   readonly #base: number
+  // The bits of a value that come from above the top.
+  readonly #baseMask: number
 
   /** Checks the bytes, see {@link openFile}. */
   constructor(bytes: Uint8Array, isTrusted: boolean) {
@@ -29,19 +31,21 @@ export class PartitionCore implements Core {
     let top = end
     let base = 0
     while (bytes[top - 1] === KIND_TREE && bytes[top - 2] === 0) {
-      const index = new TreeIndex(this.#source, width, top)
-      base += bytes[index.segmentsAt]! * CAPACITY[width - 1]!
-      top = index.childEnd(0)
+      // Before kind and number of children: offset, cardinality and segment of the only one.
+      base += bytes[top - 3]! * CAPACITY[width - 1]!
+      top -= 2 * width + 3
       width--
     }
     this.#topWidth = width
     this.#topEnd = top
     this.#base = base
+    this.#baseMask = width === 4 ? 0 : -1 << (8 * width)
   }
 
   has(value: number): boolean {
-    if (baseOf(value, this.#topWidth) !== this.#base) return false
-    return partitionHas(this.#source, this.#topWidth, this.#topEnd, value - this.#base)
+    const mask = this.#baseMask
+    if (((value ^ this.#base) & mask) !== 0) return false
+    return partitionHas(this.#source.viewForAMoment, this.#topWidth, this.#topEnd, value & ~mask)
   }
 
   rank(value: number): number {

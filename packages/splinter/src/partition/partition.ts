@@ -6,17 +6,46 @@ export function uint24(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
 }
 
+// So few bytes are copied faster than a `DataView` is made of them.
+const COPY_BYTES_MAX = 4096
+
 /**
- * Bytes with a `DataView` that is kept, and the small steps of reading a partition. A partition is named by its width and
- * the offset behind its kind byte, its *end*.
+ * Bytes and the small steps of reading a partition. A partition is named by its width and the offset behind its kind byte, its
+ * *end*.
  */
 export class PartitionBytes {
   readonly bytes: Uint8Array
-  readonly view: DataView
+  #view: DataView | undefined = undefined
+  #isAsked = false
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  /** The same bytes. Made when it is first needed: that takes as long as checking a small set. */
+  get view(): DataView {
+    return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength))
+  }
+
+  /** As {@link view}, but good for a moment only: the first time it may be that of {@link forAMoment}. */
+  get viewForAMoment(): DataView {
+    return this.#view ?? this.#firstView()
+  }
+
+  #firstView(): DataView {
+    if (this.#isAsked) return this.view
+    this.#isAsked = true
+    return this.forAMoment().view
+  }
+
+  /**
+   * The same bytes with a `DataView` that is there already, if they are few; other bytes may follow them. Good until this is
+   * called next, on whatever object.
+   */
+  forAMoment(): PartitionBytes {
+    if (this.bytes.length > COPY_BYTES_MAX) return this
+    copied.bytes.set(this.bytes)
+    return copied
   }
 
   /** The big-endian number of `width` bytes at `at`. */
@@ -75,32 +104,9 @@ export class PartitionBytes {
     }
     return low + Number(this.number(at + low * stride, width) < value)
   }
-
-  /** Where the child of a segment ends, in the tree that ends at `end`; -1 if there is none. Allocates nothing. */
-  childEnd(width: number, end: number, segment: number): number {
-    const { bytes } = this
-    const children = bytes[end - 2]! + 1
-    let index = segment
-    let indexAt = end - 2
-    if (children <= SEGMENT_LIST_MAX) {
-      indexAt -= children
-      let low = indexAt
-      for (let length = children; length > 1; ) {
-        const half = length >>> 1
-        low += half & -Number(bytes[low + half]! <= segment)
-        length -= half
-      }
-      if (bytes[low] !== segment) return -1
-      index = low - indexAt
-    } else if (children < SEGMENTS_MAX) {
-      indexAt -= 32
-      if (((bytes[indexAt + (segment >>> 3)]! >>> (segment & 7)) & 1) === 0) return -1
-      index = bitsBelow(this.view, indexAt, segment)
-    }
-    const offsetsAt = indexAt - 2 * children * width
-    return offsetsAt - this.number(offsetsAt + index * width, width)
-  }
 }
+
+const copied = new PartitionBytes(new Uint8Array(COPY_BYTES_MAX))
 
 /** How many of the bits below `bit` are set, in 256 bits at `at`. */
 function bitsBelow(view: DataView, at: number, bit: number): number {

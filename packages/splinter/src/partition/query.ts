@@ -1,81 +1,11 @@
 import { bitsUpTo, countBitsOfBytes, popcount, selectBit } from '../bits.ts'
 import { CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC } from '../format.ts'
-import { bitsAt, type PartitionBytes, restOf, runOf, segmentAt, TreeIndex, uint24 } from './partition.ts'
+import { bitsAt, type PartitionBytes, restOf, runOf, segmentAt, TreeIndex } from './partition.ts'
 
 /*
  * Questions asked of a sound partition in place. Values are those of the partition's own level: what the levels above add
  * is known to the caller.
  */
-
-/** Whether a value is in a partition. */
-export function partitionHas(source: PartitionBytes, rootWidth: number, rootEnd: number, rootValue: number): boolean {
-  let width = rootWidth
-  let end = rootEnd
-  let value = rootValue
-  for (;;) {
-    switch (source.bytes[end - 1]) {
-      case KIND_FULL:
-        return true
-      case KIND_BITMAP:
-        return ((source.bytes[bitsAt(width, end) + (value >>> 3)]! >>> (value & 7)) & 1) === 1
-      case KIND_VEC: {
-        const count = source.count(width, end)
-        return vecHas(source, width, end - 1 - width - count * width, count, value)
-      }
-      case KIND_RUN: {
-        const run = runOf(source, width, end, value)
-        return run.first <= value
-      }
-      case KIND_TREE:
-        end = source.childEnd(width, end, segmentAt(value, width))
-        if (end < 0) return false
-        value = restOf(value, width)
-        width--
-        break
-      default:
-        return false
-    }
-  }
-}
-
-/**
- * Whether one of the ascending numbers at `start`, at least one, is `value`. No branches on what is found, see the search in
- * lists. The loops differ in how they read a number only.
- */
-function vecHas({ bytes, view }: PartitionBytes, width: number, start: number, count: number, value: number): boolean {
-  let low = start
-  let length = count
-  switch (width) {
-    case 1:
-      while (length > 1) {
-        const half = length >>> 1
-        low += half & -Number(bytes[low + half]! <= value)
-        length -= half
-      }
-      return bytes[low] === value
-    case 2:
-      while (length > 1) {
-        const half = length >>> 1
-        low += (2 * half) & -Number(view.getUint16(low + 2 * half, false) <= value)
-        length -= half
-      }
-      return view.getUint16(low, false) === value
-    case 3:
-      while (length > 1) {
-        const half = length >>> 1
-        low += (3 * half) & -Number(uint24(bytes, low + 3 * half) <= value)
-        length -= half
-      }
-      return uint24(bytes, low) === value
-    default:
-      while (length > 1) {
-        const half = length >>> 1
-        low += (4 * half) & -Number(view.getUint32(low + 4 * half, false) <= value)
-        length -= half
-      }
-      return view.getUint32(low, false) === value
-  }
-}
 
 /** How many values are at or below `value`. */
 export function partitionRank(source: PartitionBytes, width: number, end: number, value: number): number {

@@ -15,8 +15,8 @@ import {
   treeIndexBytes,
   vecBytes,
 } from '../format.ts'
-import { RUNS_AT_ONCE, readRuns } from './copy.ts'
-import { type PartitionBytes, TreeIndex, uint24 } from './partition.ts'
+import { countOfRuns, vecAscends } from './order.ts'
+import type { PartitionBytes } from './partition.ts'
 
 function fail(code: SplinterErrorCode, message: string, offset: number): never {
   throw new SplinterError(code, `${message}, offset=${offset}`, offset)
@@ -72,51 +72,35 @@ function validateBitmap({ view }: PartitionBytes, width: number, start: number, 
 function validateVec(source: PartitionBytes, width: number, start: number, end: number): number {
   const count = countField(source, width, start, end)
   checkLength(start, end, vecBytes(width, count))
-  const wrong = firstOutOfOrder(source, width, start, count)
-  if (wrong < count) fail('VALUES_ORDER', 'values do not ascend', start + wrong * width)
+  if (!vecAscends(source, width, start, count)) failAtValue(source, width, start)
   return count
-}
-
-/** The index of the first number that is not above the one before it; `count` if there is none. */
-function firstOutOfOrder({ bytes, view }: PartitionBytes, width: number, start: number, count: number): number {
-  let before = -1
-  let i = 0
-  // The loops differ in how they read a number only.
-  switch (width) {
-    case 1:
-      for (let value = 0; i < count && (value = bytes[start + i]!) > before; i++) before = value
-      break
-    case 2:
-      for (let value = 0; i < count && (value = view.getUint16(start + 2 * i, false)) > before; i++) before = value
-      break
-    case 3:
-      for (let value = 0; i < count && (value = uint24(bytes, start + 3 * i)) > before; i++) before = value
-      break
-    default:
-      for (let value = 0; i < count && (value = view.getUint32(start + 4 * i, false)) > before; i++) before = value
-  }
-  return i
 }
 
 function validateRuns(source: PartitionBytes, width: number, start: number, end: number): number {
   const runs = countField(source, width, start, end)
   checkLength(start, end, runBytes(width, runs))
-  let count = 0
-  let before = -2
-  for (let done = 0; done < runs; done += RUNS_AT_ONCE) {
-    const length = 2 * Math.min(RUNS_AT_ONCE, runs - done)
-    const place = start + 2 * done * width
-    const numbers = readRuns(source, width, place, length)
-    for (let i = 0; i < length; i += 2) {
-      const first = numbers[i]!
-      const last = numbers[i + 1]!
-      if (first <= before + 1) fail('RUNS_ORDER', 'runs touch or do not ascend', place + i * width)
-      if (last < first) fail('RUNS_ORDER', 'a run ends before it starts', place + (i + 1) * width)
-      count += last - first + 1
-      before = last
-    }
-  }
+  const count = countOfRuns(source, width, start, runs)
+  if (count < 0) failAtRun(source, width, start)
   return count
+}
+
+/** Finds the number that is not above the one before it, and fails there. */
+function failAtValue(source: PartitionBytes, width: number, start: number): never {
+  let at = start + width
+  while (source.number(at, width) > source.number(at - width, width)) at += width
+  fail('VALUES_ORDER', 'values do not ascend', at)
+}
+
+/** Finds the run that breaks a rule, and fails there. */
+function failAtRun(source: PartitionBytes, width: number, start: number): never {
+  let before = -2
+  for (let at = start; ; at += 2 * width) {
+    const first = source.number(at, width)
+    const last = source.number(at + width, width)
+    if (first <= before + 1) fail('RUNS_ORDER', 'runs touch or do not ascend', at)
+    if (last < first) fail('RUNS_ORDER', 'a run ends before it starts', at + width)
+    before = last
+  }
 }
 
 function countField(source: PartitionBytes, width: number, start: number, end: number): number {
@@ -127,27 +111,27 @@ function countField(source: PartitionBytes, width: number, start: number, end: n
 function validateTree(source: PartitionBytes, width: number, start: number, end: number): number {
   if (end - 2 < start) fail('PARTITION_LENGTH', 'tree too short for its number of children', start)
   const children = source.bytes[end - 2]! + 1
-  if (end - 1 - treeIndexBytes(width, children) < start) fail('PARTITION_LENGTH', 'tree too short for its index', start)
-  const index = new TreeIndex(source, width, end)
-  checkSegments(source, index)
+  const offsetsAt = end - 1 - treeIndexBytes(width, children)
+  if (offsetsAt < start) fail('PARTITION_LENGTH', 'tree too short for its index', start)
+  const cardinalitiesAt = offsetsAt + children * width
+  checkSegments(source, children, cardinalitiesAt + children * width)
   let childStart = start
   let count = 0
   for (let i = 0; i < children; i++) {
-    const childEnd = index.childEnd(i)
-    const offsetAt = index.offsetsAt + i * width
+    const childEnd = offsetsAt - source.number(offsetsAt + i * width, width)
     // It cannot end behind the children, because offsets are not negative.
-    if (childEnd <= childStart) fail('CHILD_OFFSET', 'child offset out of order or range', offsetAt)
+    if (childEnd <= childStart) fail('CHILD_OFFSET', 'child offset out of order or range', offsetsAt + i * width)
     count += validatePartition(source, width - 1, childStart, childEnd)
-    if (index.countUpTo(i) !== count) {
-      fail('CHILD_CARDINALITY', `cumulative cardinality is wrong, expected=${count}`, index.cardinalitiesAt + i * width)
+    if (source.number(cardinalitiesAt + i * width, width) + 1 !== count) {
+      fail('CHILD_CARDINALITY', `cumulative cardinality is wrong, expected=${count}`, cardinalitiesAt + i * width)
     }
     childStart = childEnd
   }
-  if (childStart !== index.offsetsAt) fail('CHILD_OFFSET', 'bytes behind the last child', childStart)
+  if (childStart !== offsetsAt) fail('CHILD_OFFSET', 'bytes behind the last child', childStart)
   return count
 }
 
-function checkSegments({ bytes, view }: PartitionBytes, { children, segmentsAt }: TreeIndex): void {
+function checkSegments({ bytes, view }: PartitionBytes, children: number, segmentsAt: number): void {
   if (children === SEGMENTS_MAX) return
   if (children <= SEGMENT_LIST_MAX) {
     for (let i = 1; i < children; i++) {
