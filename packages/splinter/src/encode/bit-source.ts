@@ -1,13 +1,14 @@
 import { countBitRuns, countBits, IS_LITTLE_ENDIAN, lowestBit } from '../bits.ts'
 import type { RunSink } from '../container/run-sink.ts'
+import { lowestBytes, treeIndexBytes } from '../format.ts'
 import { putJoinedRuns } from './joined-runs.ts'
 import type { Output } from './output.ts'
-import { bitOf, type Source } from './source.ts'
+import { bitOf, type DividedSource } from './source.ts'
 
 const WORDS_PER_SEGMENT = 8
 
 /** The bits of a block, or of a 256th of one. */
-export class BitSource implements Source {
+export class BitSource implements DividedSource {
   readonly words: Uint32Array
   /** What the lowest bit of word 0 stands for. */
   readonly base: number
@@ -54,6 +55,16 @@ export class BitSource implements Source {
       if (source.count > 0) sources.push(source)
     }
     return sources
+  }
+
+  blockTreeBytes(segments: number): number {
+    const { words } = this
+    let bytes = treeIndexBytes(2, segments)
+    for (let i = this.start; i < this.end; i += WORDS_PER_SEGMENT) {
+      const count = countBits(words, i, i + WORDS_PER_SEGMENT)
+      if (count > 0) bytes += lowestBytes(count, countBitRuns(words, i, i + WORDS_PER_SEGMENT))
+    }
+    return bytes
   }
 
   runs(): number {

@@ -1,4 +1,4 @@
-import { type Container, segmentOf } from '../container/container.ts'
+import { type Container, LIST, segmentOf } from '../container/container.ts'
 import { Crc64State } from '../crc64-state.ts'
 import {
   BITMAP_BYTES,
@@ -18,22 +18,14 @@ import {
   treeIndexBytes,
   vecBytes,
 } from '../format.ts'
-import { IndexBuilder } from './index-builder.ts'
-import { ListSource, measureBlock } from './list-source.ts'
+import { INDEXES } from './index-builder.ts'
+import { encodeList } from './list.ts'
+import { ListSource } from './list-source.ts'
 import { Output } from './output.ts'
-import type { Source } from './source.ts'
+import type { DividedSource, Source } from './source.ts'
 import { sourceOf } from './tree-source.ts'
 
 const SPARE_BYTES_MAX = 2 ** 16
-
-// One for each width of a tree: those below a tree are built while its own is.
-const INDEXES: readonly (IndexBuilder | undefined)[] = [
-  undefined,
-  undefined,
-  new IndexBuilder(),
-  new IndexBuilder(),
-  new IndexBuilder(),
-]
 
 // The buffer of the last call, so that small sets cost one allocation: their own bytes.
 let spare: Output | undefined
@@ -49,6 +41,7 @@ export function encodeSet(container: Container | undefined, optimize: boolean): 
   spare = undefined
   output.length = 0
   if (container === undefined) putKind(output, KIND_EMPTY)
+  else if (container.kind === LIST) encodeList(output, container.data, 0, container.count, 4, optimize)
   else encodePartition(output, sourceOf(container), 4, optimize)
   putFooter(output)
   const bytes = output.bytes.slice(0, output.length)
@@ -71,29 +64,36 @@ function putKind(output: Output, kind: number): void {
 }
 
 /**
- * Appends a partition. A tree is written before it is compared: if something else is smaller, it is cut off again.
+ * Appends a partition. The tree of a block is measured before it is written; a larger one is written before it is compared:
+ * if something else is smaller, it is cut off again.
  *
  * @returns How many maximal runs the values form, if `optimize`.
  */
 function encodePartition(output: Output, source: Source, width: number, optimize: boolean): number {
+  if (source instanceof ListSource) return encodeList(output, source.data, 0, source.count, width, optimize)
+  return encodeDivided(output, source as DividedSource, width, optimize)
+}
+
+function encodeDivided(output: Output, source: DividedSource, width: number, optimize: boolean): number {
   if (width === 1) return encodeLowest(output, source, optimize)
   const { count } = source
   if (count === CAPACITY[width]) {
     putKind(output, KIND_FULL)
     return 1
   }
-  if (width === 2 && source instanceof ListSource) return encodeListBlock(output, source, optimize)
   const segments = source.segments(width)
   let kind = fastKind(width, count, segments)
   let runs = 0
-  if (kind === KIND_TREE && !(optimize && isCertainlyRun(source, width, segments))) {
+  if (optimize && (kind !== KIND_TREE || width === 2 || isCertainlyRun(source, width, segments))) {
+    runs = source.runs()
+    const treeBytes = kind === KIND_TREE && width === 2 ? source.blockTreeBytes!(segments) : Infinity
+    kind = optimizedKind(width, count, runs, treeBytes)
+    if (kind === KIND_TREE) encodeTree(output, source.split(width), width, optimize)
+  } else if (kind === KIND_TREE) {
     const start = output.length
     runs = encodeTree(output, source.split(width), width, optimize)
     if (optimize) kind = optimizedKind(width, count, runs, output.length - start)
     if (kind !== KIND_TREE) output.length = start
-  } else if (optimize) {
-    runs = source.runs()
-    kind = optimizedKind(width, count, runs, Infinity)
   }
   putLeaf(output, source, width, kind, runs)
   putKind(output, kind)
@@ -101,26 +101,14 @@ function encodePartition(output: Output, source: Source, width: number, optimize
 }
 
 /** Appends what is no tree, without its kind. */
-function putLeaf(output: Output, source: Source, width: number, kind: number, runs: number): void {
+function putLeaf(output: Output, source: DividedSource, width: number, kind: number, runs: number): void {
   if (kind === KIND_VEC) encodeVec(output, source, width)
   else if (kind === KIND_RUN) encodeRuns(output, source, width, runs)
   else if (kind === KIND_BITMAP) source.putBits(output, output.putZeros(BITMAP_BYTES[width]!), width)
 }
 
-/** The same for a list at width 2, the most frequent partition: its tree is measured before it is written. */
-function encodeListBlock(output: Output, source: ListSource, optimize: boolean): number {
-  const { count } = source
-  const { segments, runs, treeBytes } = measureBlock(source, optimize)
-  let kind = fastKind(2, count, segments)
-  if (optimize) kind = optimizedKind(2, count, runs, kind === KIND_TREE ? treeBytes : Infinity)
-  if (kind === KIND_TREE) encodeListTree(output, source, optimize)
-  else putLeaf(output, source, 2, kind, runs)
-  putKind(output, kind)
-  return runs
-}
-
 /** The same at width 1, where there is no tree, numbers are bytes, and 256 values need 33 bytes at most. */
-function encodeLowest(output: Output, source: Source, optimize: boolean): number {
+function encodeLowest(output: Output, source: DividedSource, optimize: boolean): number {
   output.reserve(1 + BITMAP_BYTES[1]!)
   const { count } = source
   const runs = optimize ? source.runs() : 0
@@ -137,7 +125,7 @@ function encodeLowest(output: Output, source: Source, optimize: boolean): number
 }
 
 /** Whether runs win however small the children become: one byte each at least. */
-function isCertainlyRun({ count, runsKnown }: Source, width: number, segments: number): boolean {
+function isCertainlyRun({ count, runsKnown }: DividedSource, width: number, segments: number): boolean {
   if (runsKnown === undefined) return false
   const others = Math.min(treeIndexBytes(width, segments) + segments, vecBytes(width, count), BITMAP_BYTES[width]!)
   return runBytes(width, runsKnown) < others
@@ -149,7 +137,7 @@ function encodeVec(output: Output, source: Source, width: number): void {
   output.put(source.count - 1, width)
 }
 
-function encodeRuns(output: Output, source: Source, width: number, runs: number): void {
+function encodeRuns(output: Output, source: DividedSource, width: number, runs: number): void {
   output.reserve(runBytes(width, runs))
   source.putRuns(output, width)
   output.put(runs - 1, width)
@@ -170,24 +158,4 @@ function encodeTree(output: Output, children: readonly Source[], width: number, 
   }
   index.put(output, width)
   return runs
-}
-
-/** The same for a list at width 2: its children are a few values each, so they are written from where they are. */
-function encodeListTree(output: Output, { data, start, end }: ListSource, optimize: boolean): void {
-  const index = INDEXES[2]!
-  index.clear()
-  for (let at = start; at < end; ) {
-    const from = at
-    const block = data[at]! >>> 8
-    let runs = 1
-    for (at++; at < end && data[at]! >>> 8 === block; at++) runs += Number(data[at] !== data[at - 1]! + 1)
-    if (lowestKind(at - from, optimize ? runs : 0) === KIND_VEC) {
-      output.reserve(2 + at - from)
-      for (let i = from; i < at; i++) output.putByte(data[i]!)
-      output.putByte(at - from - 1)
-      output.putByte(KIND_VEC)
-    } else encodeLowest(output, new ListSource(data, from, at), optimize)
-    index.add(output.length, at - from, block & 255)
-  }
-  index.put(output, 2)
 }

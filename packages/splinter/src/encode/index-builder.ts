@@ -3,8 +3,8 @@ import type { Output } from './output.ts'
 
 /** Collects what the index of a tree says about its children, and writes it behind them. */
 export class IndexBuilder {
-  readonly #ends = new Float64Array(SEGMENTS_MAX)
-  readonly #cumulative = new Float64Array(SEGMENTS_MAX)
+  readonly #ends = new Uint32Array(SEGMENTS_MAX)
+  readonly #cumulative = new Uint32Array(SEGMENTS_MAX)
   readonly #segments = new Uint8Array(SEGMENTS_MAX)
   #children = 0
   #count = 0
@@ -30,8 +30,10 @@ export class IndexBuilder {
     output.reserve(treeIndexBytes(width, children))
     // An offset always fits: no child is larger than its bitmap, and 256 of those are far below 2^(8 * width) bytes.
     const childrenEnd = output.length
-    for (let i = 0; i < children; i++) output.put(childrenEnd - this.#ends[i]!, width)
-    for (let i = 0; i < children; i++) output.put(this.#cumulative[i]!, width)
+    const ends = this.#ends
+    for (let i = 0; i < children; i++) ends[i] = childrenEnd - ends[i]!
+    output.putAll(ends, 0, children, width)
+    output.putAll(this.#cumulative, 0, children, width)
     this.#putSegments(output)
     output.putByte(children - 1)
   }
@@ -50,3 +52,12 @@ export class IndexBuilder {
     }
   }
 }
+
+/** One for each width of a tree: those below a tree are built while its own is. */
+export const INDEXES: readonly (IndexBuilder | undefined)[] = [
+  undefined,
+  undefined,
+  new IndexBuilder(),
+  new IndexBuilder(),
+  new IndexBuilder(),
+]

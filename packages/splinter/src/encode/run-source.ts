@@ -1,11 +1,11 @@
 import { baseOf } from '../container/container.ts'
 import type { RunSink } from '../container/run-sink.ts'
-import { CAPACITY } from '../format.ts'
+import { CAPACITY, lowestBytes, treeIndexBytes } from '../format.ts'
 import type { Output } from './output.ts'
-import { bitOf, type Source } from './source.ts'
+import { bitOf, type DividedSource } from './source.ts'
 
 /** Maximal runs, the outer ones cut off at `first` and `last`. */
-export class RunSource implements Source {
+export class RunSource implements DividedSource {
   readonly data: Uint32Array
   readonly start: number
   readonly end: number
@@ -59,6 +59,35 @@ export class RunSource implements Source {
       first = isCut || run === this.end ? end : this.#first(run)
     }
     return sources
+  }
+
+  blockTreeBytes(segments: number): number {
+    let bytes = treeIndexBytes(2, segments)
+    // What the runs so far have in the segment that the last of them ends in.
+    let segment = this.first >>> 8
+    let count = 0
+    let runs = 0
+    for (let i = this.start; i < this.end; i++) {
+      const first = this.#first(i)
+      const last = this.#last(i)
+      const segmentFirst = first >>> 8
+      const segmentLast = last >>> 8
+      if (segmentFirst !== segment) {
+        bytes += lowestBytes(count, runs)
+        count = 0
+        runs = 0
+      }
+      if (segmentFirst === segmentLast) count += last - first + 1
+      else {
+        bytes += lowestBytes(count + 256 - (first & 255), runs + 1)
+        bytes += (segmentLast - segmentFirst - 1) * lowestBytes(256, 1)
+        count = (last & 255) + 1
+        runs = 0
+      }
+      segment = segmentLast
+      runs++
+    }
+    return bytes + lowestBytes(count, runs)
   }
 
   get runsKnown(): number {

@@ -5,13 +5,13 @@ import { putJoinedRuns } from './joined-runs.ts'
 import { ListSource } from './list-source.ts'
 import type { Output } from './output.ts'
 import { RunSource } from './run-source.ts'
-import type { Source } from './source.ts'
+import type { DividedSource, Source } from './source.ts'
 
 /** What a container holds. */
-export function sourceOf(container: Container): Source {
+export function sourceOf(container: Container): ListSource | DividedSource {
   switch (container.kind) {
     case LIST:
-      return new ListSource(container.data, 0, container.count)
+      return new ListSource(container.data, container.count)
     case RUNS:
       return new RunSource(container.data, 0, container.runs, container.data[0]!, container.data[2 * container.runs - 1]!)
     case BITMAP:
@@ -22,7 +22,7 @@ export function sourceOf(container: Container): Source {
 }
 
 /** The children of a tree container. */
-class TreeSource implements Source {
+class TreeSource implements DividedSource {
   readonly tree: TreeContainer
   readonly runsKnown = undefined
   readonly #children: Source[] = []

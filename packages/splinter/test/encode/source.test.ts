@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { runsFromSorted } from '../../src/container/build.ts'
-import { BitmapContainer, ListContainer, newWords } from '../../src/container/container.ts'
-import { sourceOf } from '../../src/encode/tree-source.ts'
+import { BitmapContainer, ListContainer, newWords, segmentOf, TreeContainer } from '../../src/container/container.ts'
+import { BitSource } from '../../src/encode/bit-source.ts'
+import { encodeSet } from '../../src/encode/encode.ts'
+import { RunSource } from '../../src/encode/run-source.ts'
+import { SplinterView } from '../../src/index.ts'
 
 const BASE = 0x0705_0000
 
@@ -19,16 +22,34 @@ const CASES: [string, number[]][] = [
   ['the first and the last value', [0, 65_535]],
 ]
 
-test.each(CASES)('list, runs and bitmap tell the same about a block: %s', (_what, low) => {
+test.each(CASES)('list, runs and bitmap of one block have the same bytes: %s', (_what, low) => {
   const values = Uint32Array.from(low, (value) => BASE + value)
   const words = newWords()
   for (const value of low) words[value >>> 5]! |= 1 << value
+  const bitmap = new TreeContainer(4)
+  const below = new TreeContainer(3)
+  below.insert(segmentOf(BASE, 3), new BitmapContainer(BASE, words, values.length))
+  bitmap.insert(segmentOf(BASE, 4), below)
+  for (const optimize of [true, false]) {
+    const bytes = encodeSet(new ListContainer(values, values.length), optimize)
+    expect(encodeSet(runsFromSorted(values, values.length), optimize)).toEqual(bytes)
+    expect(encodeSet(bitmap, optimize)).toEqual(bytes)
+    expect([...new SplinterView(bytes)]).toEqual([...values])
+  }
+})
+
+test.each(CASES)('runs and bitmap tell the same about a block: %s', (_what, low) => {
+  const values = Uint32Array.from(low, (value) => BASE + value)
+  const words = newWords()
+  for (const value of low) words[value >>> 5]! |= 1 << value
+  const { data, runs } = runsFromSorted(values, values.length)
   const sources = [
-    sourceOf(new ListContainer(values, values.length)),
-    sourceOf(runsFromSorted(values, values.length)),
-    sourceOf(new BitmapContainer(BASE, words, values.length)),
+    new RunSource(data, 0, runs, data[0]!, data[2 * runs - 1]!),
+    new BitSource(words, BASE, 0, words.length, values.length),
   ]
   const segments = new Set(low.map((value) => value >>> 8))
+  const treeBytes = sources.map((source) => source.blockTreeBytes(segments.size))
+  expect(treeBytes[0]).toBe(treeBytes[1])
   for (const source of sources) {
     expect(source.segments(2)).toBe(segments.size)
     expect(source.split(2).map((child) => (child.first >>> 8) & 255)).toEqual([...segments])
