@@ -1,39 +1,50 @@
-import type { ObjectStore } from '@graft-ts/storage-adapters'
 import {
   type Changes,
   type CommitRecord,
-  decodeHeadHint,
   encodeHeadHint,
-  type FrameCodec,
   isTypedError,
   LSN_NONE,
   type Lsn,
   nextLsn,
   type PageSet,
+  type RollupLayer,
   snapshotOf,
   storeKeys,
   type VolumeId,
 } from '@graft-ts/volume'
 import { type AppendOutcome, type CommitAttempt, checkAttempt } from './attempt.ts'
 import { CommitLogError } from './errors.ts'
-import { type HeadBounds, narrow, nextProbes } from './head-search.ts'
+import { HeadFinder } from './head-finder.ts'
 import { findRuns, findWriters, type PageLocation } from './locate.ts'
-import type { RecordCache, StoredCommit } from './record-cache.ts'
-import { decomposeRange, layerSources, type RangeSection, rollUp, sectionsOf } from './rollup.ts'
+import type { LogContext } from './log-context.ts'
+import { type ChangeOrder, oldestLayerStart } from './order/change-order.ts'
+import { OrderKeeper } from './order/order-keeper.ts'
+import { readSections } from './range-reader.ts'
+import { buildLayers, layerSources, type NewCommit, rollUp } from './rollup.ts'
+import type { StoredCommit } from './stored-commit.ts'
+import { searchByTime } from './time-search.ts'
 import { writeCommit } from './write-commit.ts'
 
 const HINT_INTERVAL = 64
-
-/** What a log needs of its surroundings. */
-export interface LogContext {
-  readonly store: ObjectStore
-  readonly cache: RecordCache
-  readonly nowMs: () => number
-  readonly codec: FrameCodec
-}
+// Rollup layers may take a record to about 1 MiB; beyond that the upper ones are left out.
+const LAYER_BYTES_MAX = 2 ** 20
 
 interface CallOptions {
   readonly signal?: AbortSignal
+}
+
+/** How new the head has to be. */
+export interface HeadOptions extends CallOptions {
+  /** The head is known to be this new; an older one is an error, not an answer. Overrides `maxStalenessMs`. */
+  readonly atLeast?: Lsn
+  /** The head as it was at most so many milliseconds ago will do, without asking the store. Default 0: as it is now. */
+  readonly maxStalenessMs?: number
+}
+
+/** The newest commit, and what changed up to it. */
+export interface PullOutcome {
+  readonly head: CommitRecord
+  readonly changes: Changes
 }
 
 /**
@@ -43,27 +54,39 @@ interface CallOptions {
 export class CommitLog {
   readonly volumeId: VolumeId
   readonly #context: LogContext
-  // The highest commit seen; a place to start looking, never the answer.
-  #seen: Lsn = LSN_NONE
-  #hasHint = false
+  readonly #heads: HeadFinder
+  readonly #orders: OrderKeeper
 
   constructor(volumeId: VolumeId, context: LogContext) {
     this.volumeId = volumeId
     this.#context = context
+    this.#heads = new HeadFinder(volumeId, context)
+    this.#orders = new OrderKeeper(volumeId, context)
   }
 
   /**
-   * The newest commit. Always asks the store, after this call began: one small read when nothing is new.
+   * The newest commit. Asks the store, after this call began, unless older answers are allowed: one small read when nothing
+   * is new, which all calls share that wait for one.
    *
-   * @param options.atLeast The head is known to be this new; an older one is an error, not an answer.
    * @returns `undefined`: the volume has no commit.
-   * @throws {@link CommitLogError} `LSN_FUTURE` below `atLeast`; whatever the store throws.
+   * @throws {@link CommitLogError} `LSN_FUTURE` below `atLeast`, `LOG_ABORTED`; whatever the store throws.
    */
-  async head(options: CallOptions & { readonly atLeast?: Lsn } = {}): Promise<CommitRecord | undefined> {
-    const head = await this.#findHead(options.signal)
-    const atLeast = options.atLeast ?? LSN_NONE
-    if ((head?.record.lsn ?? LSN_NONE) < atLeast) throw this.#future(atLeast, head?.record.lsn)
-    return head?.record
+  async head(options: HeadOptions = {}): Promise<CommitRecord | undefined> {
+    return (await this.#head(options))?.record
+  }
+
+  /**
+   * The newest commit, and what changed in (since, head] (I9). Costs what {@link head} does, and its own answer; one parallel
+   * round of reads before that for what this process has not seen of the history yet, however long it is.
+   *
+   * @param since An LSN; 0: everything.
+   * @throws {@link CommitLogError} `LSN_FUTURE` if the head is below `since` or `atLeast`, `VOLUME_UNKNOWN`, `LOG_ABORTED`.
+   */
+  async pull(since: Lsn, options: HeadOptions = {}): Promise<PullOutcome> {
+    const atLeast = Math.max(since, options.atLeast ?? LSN_NONE) as Lsn
+    const head = await this.#head({ ...options, atLeast })
+    if (head === undefined) throw this.#unknownVolume()
+    return this.#changesUpTo(head.record, since)
   }
 
   /**
@@ -76,7 +99,22 @@ export class CommitLog {
   }
 
   /**
-   * What changed in (since, until] (I9): one parallel round of reads however long the range is.
+   * The newest commit that was made at or before a time, by the clocks of those who made them. A few rounds of reads.
+   *
+   * @param timeMs Milliseconds since 1970.
+   * @returns `undefined`: there was none.
+   * @throws {@link CommitLogError} `VOLUME_UNKNOWN`, `LOG_ABORTED`.
+   */
+  async recordAt(timeMs: number, options: CallOptions = {}): Promise<CommitRecord | undefined> {
+    const head = await this.#heads.find(options.signal)
+    if (head === undefined) throw this.#unknownVolume()
+    const read = async (lsn: Lsn): Promise<CommitRecord> => (await this.#context.records.get(this.volumeId, lsn)).record
+    return searchByTime(head.record, timeMs, read, options.signal)
+  }
+
+  /**
+   * What changed in (since, until] (I9), from the records: one parallel round of reads however long the range is. For the
+   * changes up to the head {@link pull} is cheaper.
    *
    * @param since An LSN, at most `until`; 0: everything.
    * @param until An existing commit.
@@ -84,7 +122,7 @@ export class CommitLog {
   async changes(since: Lsn, until: Lsn, options: CallOptions = {}): Promise<Changes> {
     if (since >= until) return rollUp([])
     await this.#stored(until, options.signal)
-    return rollUp(await this.#sections(since, until))
+    return this.#rolledUp(since, until)
   }
 
   /**
@@ -95,10 +133,11 @@ export class CommitLog {
    */
   async locate(lsn: Lsn, pages: PageSet, options: CallOptions = {}): Promise<PageLocation[]> {
     await this.#stored(lsn, options.signal)
-    const writers = [...findWriters(await this.#sections(LSN_NONE, lsn), pages)]
+    const { records } = this.#context
+    const writers = [...findWriters(await readSections(records, this.volumeId, { since: LSN_NONE, until: lsn }), pages)]
     const located = writers.map(async ([writer, found]): Promise<PageLocation[]> => {
       if (writer === LSN_NONE) return [{ pages: found, lsn: LSN_NONE, content: undefined }]
-      return findRuns(await this.#context.cache.get(this.volumeId, writer), found)
+      return findRuns(await records.get(this.volumeId, writer), found)
     })
     return (await Promise.all(located)).flat()
   }
@@ -112,10 +151,10 @@ export class CommitLog {
    */
   async append(attempt: CommitAttempt, options: CallOptions = {}): Promise<AppendOutcome> {
     const { volumeId } = this
-    const { cache, codec, nowMs } = this.#context
+    const { records, memory, codec, nowMs } = this.#context
     const lsn = nextLsn(attempt.baseLsn)
     const base = attempt.baseLsn === LSN_NONE ? undefined : await this.#stored(attempt.baseLsn, options.signal)
-    if (this.#seen >= lsn) return this.#outcomeAfter(attempt, await cache.get(volumeId, lsn), options.signal)
+    if (this.#heads.seen >= lsn) return this.#outcomeAfter(attempt, await records.get(volumeId, lsn), options.signal)
     // Before an attempt is called invalid, a commit that it already made must be looked for: what was valid once may
     // be repeated later (I6). The record decides, so the check comes second only when it fails.
     try {
@@ -125,12 +164,15 @@ export class CommitLog {
       if (taken !== undefined) return taken
       throw error
     }
-    const sources = await Promise.all(layerSources(lsn).map(async (source) => (await cache.get(volumeId, source)).record))
-    const commit = await writeCommit(attempt, { volumeId, base, sources, nowMs: nowMs(), codec })
+    const order = await this.#orders.cover(oldestLayerStart(lsn), base?.record)
+    const layers = await this.#layersOf({ lsn, own: attempt.own, floor: attempt.floor }, order)
+    const commit = await writeCommit(attempt, { volumeId, base, layers, nowMs: nowMs(), codec })
+    const createdMs = nowMs()
     const isCreated = await this.#create(commit, options.signal)
     if (!isCreated) return this.#outcomeAfter(attempt, await this.#taken(lsn, options.signal, undefined), options.signal)
-    cache.keep({ record: commit.record, sealed: commit.sealed })
-    this.#see(lsn)
+    memory.keepRecord({ record: commit.record, sealed: commit.sealed })
+    if (order !== undefined) this.#orders.addCommit(order, commit.record)
+    this.#heads.seeNewest(lsn, createdMs)
     return { type: 'committed', snapshot: snapshotOf(commit.record) }
   }
 
@@ -142,9 +184,9 @@ export class CommitLog {
     attempt: Pick<CommitAttempt, 'baseLsn' | 'commitId'>,
     options: CallOptions = {},
   ): Promise<AppendOutcome | undefined> {
-    const after = await this.#context.cache.probe(this.volumeId, nextLsn(attempt.baseLsn), options.signal)
+    const after = await this.#context.records.probe(this.volumeId, nextLsn(attempt.baseLsn), options.signal)
     if (after === undefined) return undefined
-    this.#see(after.record.lsn)
+    this.#heads.see(after.record.lsn)
     return this.#outcomeAfter(attempt, after, options.signal)
   }
 
@@ -154,9 +196,42 @@ export class CommitLog {
     signal: AbortSignal | undefined,
   ): Promise<AppendOutcome> {
     if (after.record.commitId === attempt.commitId) return { type: 'committed', snapshot: snapshotOf(after.record) }
-    const head = (await this.#findHead(signal)) ?? after
-    const changes = rollUp(await this.#sections(attempt.baseLsn, head.record.lsn))
-    return { type: 'conflict', snapshot: snapshotOf(head.record), changes, commitIdAfterBase: after.record.commitId }
+    const found = (await this.#heads.find(signal)) ?? after
+    const { head, changes } = await this.#changesUpTo(found.record, attempt.baseLsn)
+    return { type: 'conflict', snapshot: snapshotOf(head), changes, commitIdAfterBase: after.record.commitId }
+  }
+
+  async #head({ atLeast = LSN_NONE, maxStalenessMs = 0, signal }: HeadOptions): Promise<StoredCommit | undefined> {
+    const known = maxStalenessMs > 0 ? await this.#heads.known(maxStalenessMs) : undefined
+    if (known !== undefined && known.record.lsn >= atLeast) return known
+    const head = await this.#heads.find(signal)
+    if ((head?.record.lsn ?? LSN_NONE) < atLeast) throw this.#future(atLeast, head?.record.lsn)
+    return head
+  }
+
+  /** The changes since an LSN up to a commit, or up to a newer one if it is known what changed there. */
+  async #changesUpTo(head: CommitRecord, since: Lsn): Promise<PullOutcome> {
+    if (since === head.lsn) return { head, changes: rollUp([]) }
+    const order = await this.#orders.cover(since, head)
+    const changes = order?.changesSince(since)
+    if (order?.head !== undefined && changes !== undefined) return { head: order.head, changes }
+    return { head, changes: await this.#rolledUp(since, head.lsn) }
+  }
+
+  async #rolledUp(since: Lsn, until: Lsn): Promise<Changes> {
+    return rollUp(await readSections(this.#context.records, this.volumeId, { since, until }))
+  }
+
+  async #layersOf(commit: NewCommit, order: ChangeOrder | undefined): Promise<readonly RollupLayer[]> {
+    const layers = order?.lsn === commit.lsn - 1 ? order.layersOf(commit, LAYER_BYTES_MAX) : undefined
+    if (layers !== undefined) return layers
+    const { records } = this.#context
+    const sources = await Promise.all(layerSources(commit.lsn).map((source) => records.get(this.volumeId, source)))
+    return buildLayers(
+      commit,
+      sources.map(({ record }) => record),
+      LAYER_BYTES_MAX,
+    )
   }
 
   /** Whether this call created the record; `false`: it exists, made by somebody, perhaps by this call. */
@@ -188,86 +263,27 @@ export class CommitLog {
    * attempt is undecided: not even a failed read may look like a failed write.
    */
   async #taken(lsn: Lsn, signal: AbortSignal | undefined, cause: unknown): Promise<StoredCommit> {
-    const taken = await this.#context.cache.probe(this.volumeId, lsn, signal).catch((error: unknown) => {
+    const taken = await this.#context.records.probe(this.volumeId, lsn, signal).catch((error: unknown) => {
       throw undecided(lsn, error)
     })
     if (taken === undefined) throw undecided(lsn, cause)
-    this.#see(lsn)
+    this.#heads.see(lsn)
     return taken
   }
 
   /** A commit that must exist; looks for it once when it was not seen yet. */
   async #stored(lsn: Lsn, signal: AbortSignal | undefined): Promise<StoredCommit> {
+    const { records } = this.#context
     if (lsn > LSN_NONE) {
       const stored =
-        lsn <= this.#seen
-          ? await this.#context.cache.get(this.volumeId, lsn)
-          : await this.#context.cache.probe(this.volumeId, lsn, signal)
+        lsn <= this.#heads.seen ? await records.get(this.volumeId, lsn) : await records.probe(this.volumeId, lsn, signal)
       if (stored !== undefined) {
-        this.#see(lsn)
+        this.#heads.see(lsn)
         return stored
       }
     }
-    const head = await this.#findHead(signal)
+    const head = await this.#heads.find(signal)
     throw head === undefined ? this.#unknownVolume() : this.#future(lsn, head.record.lsn)
-  }
-
-  /** The sections of (since, until], newest first: one round of reads, more only where layers were left out. */
-  async #sections(since: Lsn, until: Lsn): Promise<RangeSection[]> {
-    const sections: RangeSection[] = []
-    for (let position: number = until; position > since; ) {
-      const steps = decomposeRange(since, position as Lsn)
-      const commits = await Promise.all(steps.map((step) => this.#context.cache.get(this.volumeId, step.lsn)))
-      for (const [i, step] of steps.entries()) {
-        const { record } = commits[i] as StoredCommit
-        const layers = Math.min(step.layers, record.layers.length)
-        for (const section of sectionsOf(record, layers)) sections.push(section)
-        position -= 2 ** layers
-        if (layers < step.layers) break
-      }
-    }
-    return sections
-  }
-
-  async #findHead(signal: AbortSignal | undefined): Promise<StoredCommit | undefined> {
-    let bounds: HeadBounds = { present: this.#seen, absent: undefined }
-    let gallops = 0
-    // A node that is up to date learns so from one read; one that knows nothing reads the hint first.
-    if (this.#seen > LSN_NONE) bounds = await this.#probe(bounds, [nextLsn(this.#seen)], signal)
-    else if (!this.#hasHint) bounds = await this.#startFromHint(bounds, signal)
-    while (bounds.absent !== bounds.present + 1) {
-      const probes = nextProbes(bounds, gallops)
-      if (bounds.absent === undefined) gallops++
-      bounds = await this.#probe(bounds, probes, signal)
-    }
-    if (bounds.present === LSN_NONE) return undefined
-    this.#see(bounds.present)
-    return this.#context.cache.get(this.volumeId, bounds.present)
-  }
-
-  async #startFromHint(bounds: HeadBounds, signal: AbortSignal | undefined): Promise<HeadBounds> {
-    const object = await this.#context.store.get(storeKeys.head(this.volumeId), signal === undefined ? {} : { signal })
-    this.#hasHint = true
-    if (object === undefined) return bounds
-    try {
-      const hint = decodeHeadHint(object.bytes)
-      return hint === LSN_NONE ? bounds : await this.#probe(bounds, [hint], signal)
-    } catch (error) {
-      // A damaged hint costs a longer search, nothing else.
-      if (isTypedError(error) && (error.kind === 'corrupt' || error.kind === 'unsupported')) return bounds
-      throw error
-    }
-  }
-
-  async #probe(bounds: HeadBounds, lsns: readonly Lsn[], signal: AbortSignal | undefined): Promise<HeadBounds> {
-    const found = await Promise.all(lsns.map((lsn) => this.#context.cache.probe(this.volumeId, lsn, signal)))
-    const next = narrow(bounds, new Map(lsns.map((lsn, i) => [lsn, found[i] !== undefined])))
-    if (next.present > LSN_NONE) this.#see(next.present)
-    return next
-  }
-
-  #see(lsn: Lsn): void {
-    if (lsn > this.#seen) this.#seen = lsn
   }
 
   #unknownVolume(): CommitLogError {

@@ -1,7 +1,9 @@
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import { type FrameCodec, type VolumeId, webFrameCodec } from '@graft-ts/volume'
+import { type FrameCodec, type Lsn, type VolumeId, webFrameCodec } from '@graft-ts/volume'
 import { LRUCache } from 'lru-cache'
-import { CommitLog, type LogContext } from './commit-log.ts'
+import { CommitLog } from './commit-log.ts'
+import type { LogContext } from './log-context.ts'
+import { LogMemory } from './log-memory.ts'
 import { RecordCache } from './record-cache.ts'
 
 const CACHE_BYTES_DEFAULT = 64 * 2 ** 20
@@ -11,7 +13,18 @@ const VOLUMES_MAX = 10_000
 export interface CommitLogs {
   /** The log of a volume, whether or not the volume exists. Costs no I/O. */
   volume(volumeId: VolumeId): CommitLog
+  /**
+   * Calls a function whenever a newer commit of any volume is seen, whoever made it. What it throws is ignored.
+   *
+   * @returns Ends that.
+   */
+  onAdvance(listener: AdvanceListener): () => void
+  /** Bytes of records and orders of change in memory, about. */
+  readonly memoryBytes: number
 }
+
+/** Told of a commit that exists. */
+export type AdvanceListener = (volumeId: VolumeId, lsn: Lsn) => void
 
 /** What {@link createCommitLogs} needs. */
 export interface CommitLogsOptions {
@@ -21,17 +34,23 @@ export interface CommitLogsOptions {
   readonly nowMs?: () => number
   /** Compresses inline frames. Default: the runtime's web streams. */
   readonly codec?: FrameCodec
-  /** Bound on decoded records in memory, over all volumes. Default 64 MiB. */
+  /** Bound on records and orders of change in memory, over all volumes. Default 64 MiB. */
   readonly cacheBytesMax?: number
 }
 
 /** Opens the commit logs of a store. Nothing is read before a log is used. */
 export function createCommitLogs(options: CommitLogsOptions): CommitLogs {
+  const memory = new LogMemory(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT)
+  const listeners = new Set<AdvanceListener>()
   const context: LogContext = {
     store: options.store,
-    cache: new RecordCache(options.store, options.cacheBytesMax ?? CACHE_BYTES_DEFAULT),
+    memory,
+    records: new RecordCache(options.store, memory),
     nowMs: options.nowMs ?? (() => Date.now()),
     codec: options.codec ?? webFrameCodec,
+    onAdvance: (volumeId, lsn) => {
+      for (const listener of listeners) tell(listener, volumeId, lsn)
+    },
   }
   // A log that is forgotten only loses where to start looking for the head.
   const logs = new LRUCache<VolumeId, CommitLog>({ max: VOLUMES_MAX })
@@ -43,5 +62,20 @@ export function createCommitLogs(options: CommitLogsOptions): CommitLogs {
       logs.set(volumeId, log)
       return log
     },
+    onAdvance(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    get memoryBytes() {
+      return memory.byteLength
+    },
+  }
+}
+
+function tell(listener: AdvanceListener, volumeId: VolumeId, lsn: Lsn): void {
+  try {
+    listener(volumeId, lsn)
+  } catch {
+    // Whoever listens must not break what it listens to.
   }
 }

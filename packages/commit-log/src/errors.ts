@@ -9,8 +9,9 @@ export type CommitLogErrorCode =
   | 'COMMIT_FLOOR'
   | 'COMMIT_PAGE_BEYOND_END'
   | 'COMMIT_PAGE_WITHOUT_CONTENT'
+  | 'LOG_ABORTED'
 
-type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown'
+type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown' | 'aborted'
 
 const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   VOLUME_UNKNOWN: 'missing',
@@ -22,6 +23,7 @@ const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   COMMIT_FLOOR: 'invalid',
   COMMIT_PAGE_BEYOND_END: 'invalid',
   COMMIT_PAGE_WITHOUT_CONTENT: 'invalid',
+  LOG_ABORTED: 'aborted',
 }
 
 /** A volume, position or attempt that the log cannot serve. The code decides the kind. */

@@ -1,5 +1,5 @@
 export type { AppendOutcome, CommitAttempt } from './attempt.ts'
-export { CommitLog } from './commit-log.ts'
-export { type CommitLogs, type CommitLogsOptions, createCommitLogs } from './commit-logs.ts'
+export { CommitLog, type HeadOptions, type PullOutcome } from './commit-log.ts'
+export { type AdvanceListener, type CommitLogs, type CommitLogsOptions, createCommitLogs } from './commit-logs.ts'
 export { CommitLogError, type CommitLogErrorCode } from './errors.ts'
 export type { PageContent, PageLocation } from './locate.ts'

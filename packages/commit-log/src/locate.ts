@@ -10,8 +10,8 @@ import {
   storeKeys,
 } from '@graft-ts/volume'
 import { CommitLogError } from './errors.ts'
-import type { StoredCommit } from './record-cache.ts'
 import { type RangeSection, sectionLsn } from './rollup.ts'
+import type { StoredCommit } from './stored-commit.ts'
 
 /** Pages that one commit wrote and that lie in one run, or pages that nobody wrote. */
 export interface PageLocation {

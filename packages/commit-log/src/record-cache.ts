@@ -1,45 +1,21 @@
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import {
-  type CommitRecord,
-  decodeCommit,
-  type Lsn,
-  layerCountMax,
-  sealedLength,
-  storeKeys,
-  type VolumeId,
-} from '@graft-ts/volume'
-import { LRUCache } from 'lru-cache'
+import { decodeCommit, type Lsn, layerCountMax, sealedLength, storeKeys, type VolumeId } from '@graft-ts/volume'
 import { CommitLogError } from './errors.ts'
-
-/** A commit record with the bytes that it was read from. */
-export interface StoredCommit {
-  readonly record: CommitRecord
-  /** The sealed record alone, without inline frames. */
-  readonly sealed: Uint8Array
-}
+import type { LogMemory } from './log-memory.ts'
+import type { StoredCommit } from './stored-commit.ts'
 
 // Records with many layers are longer; the first ranged read should usually be enough.
 const FIRST_READ_BYTES = [4096, 4096, 4096, 32768, 32768, 32768]
 
-/** Reads commit records of all volumes of a store and keeps the decoded ones, bounded in bytes. They never change. */
+/** Reads commit records of all volumes of a store and keeps the decoded ones in memory. They never change. */
 export class RecordCache {
   readonly #store: ObjectStore
-  readonly #kept: LRUCache<string, StoredCommit>
+  readonly #memory: LogMemory
   readonly #reading = new Map<string, Promise<StoredCommit | undefined>>()
 
-  constructor(store: ObjectStore, bytesMax: number) {
+  constructor(store: ObjectStore, memory: LogMemory) {
     this.#store = store
-    this.#kept = new LRUCache({ maxSize: bytesMax, sizeCalculation: (commit) => commit.sealed.length + 512 })
-  }
-
-  /** The record if it is kept; costs no I/O. */
-  kept(volumeId: VolumeId, lsn: Lsn): StoredCommit | undefined {
-    return this.#kept.get(storeKeys.commit(volumeId, lsn))
-  }
-
-  /** Keeps a record that was just written. */
-  keep(commit: StoredCommit): void {
-    this.#kept.set(storeKeys.commit(commit.record.volumeId, commit.record.lsn), commit)
+    this.#memory = memory
   }
 
   /**
@@ -47,12 +23,12 @@ export class RecordCache {
    * an answer that somebody else waits for already could be older than the question.
    */
   async probe(volumeId: VolumeId, lsn: Lsn, signal?: AbortSignal): Promise<StoredCommit | undefined> {
-    return this.kept(volumeId, lsn) ?? (await this.#read(volumeId, lsn, signal))
+    return this.#memory.record(volumeId, lsn) ?? (await this.#read(volumeId, lsn, signal))
   }
 
   /** A record that is known to exist. Concurrent callers share one read. */
   async get(volumeId: VolumeId, lsn: Lsn): Promise<StoredCommit> {
-    const kept = this.kept(volumeId, lsn)
+    const kept = this.#memory.record(volumeId, lsn)
     if (kept !== undefined) return kept
     const key = storeKeys.commit(volumeId, lsn)
     let reading = this.#reading.get(key)
@@ -77,7 +53,7 @@ export class RecordCache {
       )
     }
     const commit = { record, sealed }
-    this.keep(commit)
+    this.#memory.keepRecord(commit)
     return commit
   }
 

@@ -82,20 +82,18 @@ export function layerSources(lsn: Lsn): Lsn[] {
   return Array.from({ length: layerCountMax(lsn) }, (_, i) => (lsn - 2 ** i) as Lsn)
 }
 
+/** What the rollup layers of a new commit depend on, besides the history: its position, own set and floor. */
+export type NewCommit = Pick<CommitRecord, 'lsn' | 'own' | 'floor'>
+
 /**
- * Makes the rollup layers of a new commit.
+ * Makes the rollup layers of a new commit from records.
  *
  * A layer is left out, with all above it, when its source lacks layers or when it would take the layers over
  * `bytesMax`; readers then need more rounds, never other answers.
  *
- * @param commit The new commit: its position, own set and floor.
  * @param sources The records of {@link layerSources}, in that order.
  */
-export function buildLayers(
-  commit: Pick<CommitRecord, 'lsn' | 'own' | 'floor'>,
-  sources: readonly CommitRecord[],
-  bytesMax: number,
-): RollupLayer[] {
+export function buildLayers(commit: NewCommit, sources: readonly CommitRecord[], bytesMax: number): RollupLayer[] {
   const layers: RollupLayer[] = []
   const newer = new Splinter().addAll(commit.own)
   let floor = commit.floor
@@ -104,7 +102,7 @@ export function buildLayers(
     if (source.layers.length < i) break
     const layer = buildLayer(commit.lsn, i + 1, sectionsOf(source, i), { newer, floor, bytesLeft: bytesMax - bytes })
     if (layer === undefined) break
-    bytes += layerBytes(layer.pages, i + 1)
+    bytes += layerByteLength(layer.pages, i + 1)
     layers.push(layer)
     newer.addAll(layer.pages)
     floor = layer.floor
@@ -123,7 +121,7 @@ function buildLayer(
   const visible = sections.map(({ pages }) => new Splinter().addAll(upToFloor(pages, above.floor)).deleteAll(above.newer))
   const all = Splinter.unionAll(visible)
   const pages = new SplinterView(all.toBytes(), { trusted: true })
-  if (layerBytes(pages, layer) > above.bytesLeft) return undefined
+  if (layerByteLength(pages, layer) > above.bytesLeft) return undefined
   const floor = sections.reduce((lowest, section) => lowerFloor(lowest, section.floor), above.floor)
   // The first layer stands for one commit, so it needs no offsets: a commit of a million pages is not walked for it.
   if (layer === 1) return { pages, packedOffsets: packOffsets([], layer), floor }
@@ -139,6 +137,7 @@ function buildLayer(
   return { pages, packedOffsets: packOffsets(offsets, layer), floor }
 }
 
-function layerBytes(pages: SplinterView, layer: number): number {
+/** What a layer takes in a record. */
+export function layerByteLength(pages: SplinterView, layer: number): number {
   return pages.bytes.length + Math.ceil((pages.size * (layer - 1)) / 8)
 }

@@ -7,23 +7,19 @@ import {
   type InlineFrames,
   LSN_NONE,
   nextLsn,
+  type RollupLayer,
   type SegmentRef,
   type VolumeId,
 } from '@graft-ts/volume'
 import type { CommitAttempt } from './attempt.ts'
-import type { StoredCommit } from './record-cache.ts'
-import { buildLayers } from './rollup.ts'
-
-// Rollup layers may take a record to about 1 MiB; beyond that the upper ones are left out.
-const LAYER_BYTES_MAX = 2 ** 20
+import type { StoredCommit } from './stored-commit.ts'
 
 /** What the new record is made from, besides the attempt. */
 export interface CommitContext {
   readonly volumeId: VolumeId
   /** The commit at the attempt's base; `undefined` for the first. */
   readonly base: StoredCommit | undefined
-  /** The records that the layers are made from, in the order of `layerSources`. */
-  readonly sources: readonly CommitRecord[]
+  readonly layers: readonly RollupLayer[]
   readonly nowMs: number
   readonly codec: FrameCodec
 }
@@ -50,7 +46,7 @@ export async function writeCommit(
     checkpointLsn: base?.record.checkpointLsn ?? LSN_NONE,
     own: attempt.own,
     refs: inline === undefined ? attempt.refs : [...attempt.refs, inline.ref],
-    layers: buildLayers({ lsn, own: attempt.own, floor: attempt.floor }, context.sources, LAYER_BYTES_MAX),
+    layers: context.layers,
     inline: inline?.frames,
   }
   const sealed = encodeCommit(record)

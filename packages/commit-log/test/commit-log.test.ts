@@ -200,16 +200,21 @@ describe('store requests are counted', () => {
     expect(store.counts).toMatchObject({ get: 1, list: 0 })
   })
 
-  test('a cold pull reads a logarithm of the history', async () => {
+  test('a cold pull reads a logarithm of the history, a warm one nothing beside the head', async () => {
     const store = metered(new MemoryStore())
     const { log, other } = open(store)
     await appendAll(log, 1000)
     const cold = other()
     await cold.head()
     store.reset()
-    await cold.changes(1 as Lsn, 1000 as Lsn)
-    expect(store.counts.get).toBeLessThanOrEqual(20)
+    await cold.pull(1 as Lsn)
+    expect(store.counts.get).toBeLessThanOrEqual(21)
     expect(store.counts.list).toBe(0)
+    for (const since of [1, 2, 499, 500, 511, 512, 999, 1000]) {
+      store.reset()
+      expect((await cold.pull(since as Lsn)).head.lsn).toBe(1000)
+      expect([since, store.counts.get]).toEqual([since, 1])
+    }
   })
 
   test('two logs that take turns find each other', async () => {
@@ -222,6 +227,175 @@ describe('store requests are counted', () => {
     }
     expect((await log.head())?.lsn).toBe(20)
   })
+})
+
+/** A store whose gets wait until they are let go. */
+function heldGets(inner: ObjectStore) {
+  const waiting: (() => void)[] = []
+  let isHeld = false
+  const store: ObjectStore = Object.assign(Object.create(inner) as ObjectStore, {
+    capabilities: inner.capabilities,
+    create: inner.create.bind(inner),
+    put: inner.put.bind(inner),
+    get: async (key: string, options?: GetOptions) => {
+      if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+      return inner.get(key, options)
+    },
+  })
+  const hold = (): void => {
+    isHeld = true
+  }
+  const release = (): void => {
+    isHeld = false
+    for (const go of waiting.splice(0)) go()
+  }
+  return { store, hold, release, waiting }
+}
+
+describe('refreshes of the head are shared', () => {
+  test('a hundred pulls at once are two reads', async () => {
+    const store = metered(new MemoryStore())
+    const { log } = open(store)
+    await appendAll(log, 5)
+    store.reset()
+    const pulls = await Promise.all(Array.from({ length: 100 }, () => log.pull(2 as Lsn)))
+    expect(pulls.map(({ head }) => head.lsn)).toEqual(Array.from({ length: 100 }, () => 5))
+    expect(store.counts.get).toBe(2)
+  })
+
+  test('no call gets an answer that was read before it came', async () => {
+    const inner = new MemoryStore()
+    const { store, hold, release } = heldGets(inner)
+    const { log, id } = open(store)
+    await appendAll(log, 1)
+    hold()
+    const early = log.head()
+    const another = createCommitLogs({ store: inner, nowMs: () => 7, codec: rawCodec }).volume(id)
+    await another.append(attemptOf(step([2], 50), 1))
+    // The early one asked the store before; this one comes after the commit was acknowledged.
+    const late = log.head()
+    release()
+    expect((await late)?.lsn).toBe(2)
+    await early
+  })
+
+  test('who gives up is let go, and nobody else', async () => {
+    const { store, hold, release } = heldGets(new MemoryStore())
+    const { log } = open(store)
+    await appendAll(log, 1)
+    hold()
+    const leaving = new AbortController()
+    const [impatient, patient] = [log.head({ signal: leaving.signal }), log.head()]
+    leaving.abort()
+    await expect(impatient).rejects.toMatchObject({ code: 'LOG_ABORTED', kind: 'aborted' })
+    release()
+    expect((await patient)?.lsn).toBe(1)
+  })
+})
+
+describe('a head that may be stale', () => {
+  function openAt(store: ObjectStore, id: ReturnType<typeof volumeId>, clock: { ms: number }): CommitLog {
+    return createCommitLogs({ store, nowMs: () => clock.ms, codec: rawCodec }).volume(id)
+  }
+
+  test('costs nothing while it is young enough, and is never older than allowed', async () => {
+    const store = metered(new MemoryStore())
+    const id = volumeId()
+    const clock = { ms: 1000 }
+    const reader = openAt(store, id, clock)
+    const writer = openAt(store, id, { ms: 1000 })
+    await appendAll(writer, 3)
+    expect((await reader.pull(0 as Lsn, { maxStalenessMs: 100 })).head.lsn).toBe(3)
+    await writer.append(attemptOf(step([9], 50), 3))
+    store.reset()
+    clock.ms = 1100
+    expect((await reader.pull(1 as Lsn, { maxStalenessMs: 100 })).head.lsn).toBe(3)
+    expect(store.counts.get).toBe(0)
+    expect((await reader.pull(1 as Lsn, { maxStalenessMs: 99 })).head.lsn).toBe(4)
+    expect((await reader.pull(1 as Lsn)).head.lsn).toBe(4)
+  })
+
+  test('atLeast overrides it', async () => {
+    const store = new MemoryStore()
+    const id = volumeId()
+    const reader = openAt(store, id, { ms: 1000 })
+    const writer = openAt(store, id, { ms: 1000 })
+    await appendAll(writer, 3)
+    await reader.head()
+    await writer.append(attemptOf(step([9], 50), 3))
+    expect((await reader.head({ maxStalenessMs: 1e9 }))?.lsn).toBe(3)
+    expect((await reader.head({ maxStalenessMs: 1e9, atLeast: 4 as Lsn }))?.lsn).toBe(4)
+    await expect(reader.pull(9 as Lsn, { maxStalenessMs: 1e9 })).rejects.toMatchObject({ code: 'LSN_FUTURE' })
+  })
+
+  test('a commit of its own is as good as a read; a clock that went back is not believed', async () => {
+    const store = metered(new MemoryStore())
+    const clock = { ms: 1000 }
+    const log = openAt(store, volumeId(), clock)
+    await appendAll(log, 3)
+    store.reset()
+    expect((await log.head({ maxStalenessMs: 1 }))?.lsn).toBe(3)
+    expect(store.counts.get).toBe(0)
+    clock.ms = 999
+    await log.head({ maxStalenessMs: 1e9 })
+    expect(store.counts.get).toBe(1)
+  })
+})
+
+describe('a commit by time', () => {
+  async function logWithTimes(times: readonly number[]) {
+    const store = metered(new MemoryStore())
+    const clock = { ms: 0 }
+    const log = createCommitLogs({ store, nowMs: () => clock.ms, codec: rawCodec }).volume(volumeId())
+    for (const [i, time] of times.entries()) {
+      clock.ms = time
+      await log.append(attemptOf(step([1 + (i % 50)], 50), i))
+    }
+    return { log, store }
+  }
+
+  test('is the newest at or before it', async () => {
+    const times = Array.from({ length: 300 }, (_, i) => 100 + 10 * Math.floor(i / 3))
+    const { log, store } = await logWithTimes(times)
+    for (let time = 90; time <= 1110; time += 5) {
+      const expected = times.filter((at) => at <= time).length
+      expect([time, (await log.recordAt(time))?.lsn ?? 0]).toEqual([time, expected])
+    }
+    store.reset()
+    await log.recordAt(333)
+    expect(store.counts.get).toBe(1)
+  })
+
+  test('a clock that went back is not found in the log', async () => {
+    const { log } = await logWithTimes([100, 50, 200])
+    expect((await log.recordAt(99))?.lsn).toBeUndefined()
+    expect((await log.recordAt(100))?.lsn).toBe(2)
+  })
+
+  test('of an unknown volume there is none', async () => {
+    await expect(open(new MemoryStore()).log.recordAt(1)).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN' })
+  })
+})
+
+test('who listens is told of each newer commit that is seen, once, and may fail', async () => {
+  const store = new MemoryStore()
+  const id = volumeId()
+  const logs = createCommitLogs({ store, nowMs: () => 7, codec: rawCodec })
+  const seen: number[] = []
+  const stop = logs.onAdvance((volume, lsn) => {
+    expect(volume).toBe(id)
+    seen.push(lsn)
+    throw new Error('a listener that fails')
+  })
+  const log = logs.volume(id)
+  await appendAll(log, 2)
+  const other = createCommitLogs({ store, nowMs: () => 7, codec: rawCodec }).volume(id)
+  for (let base = 2; base < 5; base++) await other.append(attemptOf(step([1], 50), base))
+  await log.head()
+  await log.head()
+  stop()
+  await log.append(attemptOf(step([1], 50), 5))
+  expect(seen).toEqual([1, 2, 3, 5])
 })
 
 describe('the head hint is never believed', () => {

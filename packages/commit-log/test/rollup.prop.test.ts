@@ -7,11 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { createCommitLogs } from '../src/index.ts'
 import { buildLayers, decomposeRange, layerSources } from '../src/rollup.ts'
 import { attemptOf, histories, naiveChanges, rawCodec, type State, type Step, statesOf, volumeId } from './history.ts'
-
-const parameters = {
-  numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 200),
-  ...(process.env['FAST_CHECK_SEED'] !== undefined && { seed: Number(process.env['FAST_CHECK_SEED']) }),
-}
+import { parameters } from './parameters.ts'
 
 async function logOf(steps: readonly Step[]) {
   const store = metered(new MemoryStore())

@@ -136,8 +136,7 @@ class MetastoreService {
     const volumeId = await this.#admitReader(call, request.volumeId, context)
     const { since, atLeast } = checked('pull', () => ({ since: parseLsn(request.since), atLeast: parseLsn(request.atLeast) }))
     const { signal } = context
-    const head = await this.#head(volumeId, Math.max(since, atLeast) as Lsn, signal)
-    const changes = await this.#logs.volume(volumeId).changes(since, head.lsn, { signal })
+    const { head, changes } = await this.#logs.volume(volumeId).pull(since, { atLeast, signal })
     this.#counters.changedPagesSent += changes.pages.size
     return pullAnswerToWire({ snapshot: snapshotOf(head), changes })
   }

@@ -1,0 +1,53 @@
+import { type Lsn, storeKeys, type VolumeId } from '@graft-ts/volume'
+import { LRUCache } from 'lru-cache'
+import type { ChangeOrder } from './order/change-order.ts'
+import type { StoredCommit } from './stored-commit.ts'
+
+// One volume may take so much of the memory for its order; beyond that it is served from its records.
+const ORDER_SHARE = 1 / 4
+// Objects around a record's bytes, about.
+const RECORD_OVERHEAD_BYTES = 512
+const ORDER_OVERHEAD_BYTES = 1024
+
+/** What the logs of a store keep in memory, bounded in bytes over all volumes. Nothing of it matters: it can be read again. */
+export class LogMemory {
+  readonly #kept: LRUCache<string, StoredCommit | ChangeOrder>
+  /** Most bytes of one volume's order. */
+  readonly orderBytesMax: number
+
+  constructor(bytesMax: number) {
+    this.#kept = new LRUCache({ maxSize: bytesMax })
+    this.orderBytesMax = Math.floor(bytesMax * ORDER_SHARE)
+  }
+
+  /** Bytes in use, about. */
+  get byteLength(): number {
+    return this.#kept.calculatedSize
+  }
+
+  /** A record, if it is kept. */
+  record(volumeId: VolumeId, lsn: Lsn): StoredCommit | undefined {
+    return this.#kept.get(storeKeys.commit(volumeId, lsn)) as StoredCommit | undefined
+  }
+
+  /** Keeps a record, until others need its room. */
+  keepRecord(commit: StoredCommit): void {
+    const { volumeId, lsn } = commit.record
+    this.#kept.set(storeKeys.commit(volumeId, lsn), commit, { size: commit.sealed.length + RECORD_OVERHEAD_BYTES })
+  }
+
+  /** A volume's order, if it is kept. */
+  order(volumeId: VolumeId): ChangeOrder | undefined {
+    return this.#kept.get(volumeId) as ChangeOrder | undefined
+  }
+
+  /** Keeps an order, and notes how large it has become. */
+  keepOrder(volumeId: VolumeId, order: ChangeOrder): void {
+    this.#kept.set(volumeId, order, { size: order.byteLength + ORDER_OVERHEAD_BYTES })
+  }
+
+  /** Forgets an order. */
+  dropOrder(volumeId: VolumeId): void {
+    this.#kept.delete(volumeId)
+  }
+}
