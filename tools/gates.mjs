@@ -8,7 +8,7 @@ import { countReports, summarize } from './test-reports.mjs'
 
 // The order is by what is cheap and by what others need: the tools before what uses them, the build within `pack:check`.
 const GATES = [
-  { name: 'tools', args: ['run', 'setup:tools'], isNeeded: () => !areToolsInstalled() },
+  { name: 'tools', args: ['run', 'setup:tools'], isNeeded: () => !isInstalled('tools') },
   { name: 'tests of the tools', args: ['run', 'test:tools'] },
   { name: 'format', args: ['run', 'check:format'] },
   { name: 'lint', args: ['run', 'lint'] },
@@ -21,15 +21,18 @@ const GATES = [
   { name: 'coverage', args: ['run', 'coverage'] },
   { name: 'package', args: ['run', 'pack:check'] },
   { name: 'size', args: ['run', 'size'] },
+  { name: 'other runtimes', args: ['run', 'setup:runtimes'], isNeeded: () => !isInstalled('runtimes') },
+  { name: 'tests on other runtimes', args: ['run', 'test:runtimes'] },
   { name: 'examples', args: ['run', 'examples'] },
   { name: 'demo', args: ['run', 'demo'] },
 ]
 const SECONDS_MAX = 20 * 60
 const GRACE_MS = 10_000
 
-function areToolsInstalled() {
-  const written = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return written('tools/node_modules/.package-lock.json') > written('tools/package-lock.json')
+/** Whether what a folder's lock file names is there: folders outside the workspaces are installed when they are needed. */
+function isInstalled(folder) {
+  const written = (path) => statSync(join(root, folder, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return written('node_modules/.package-lock.json') > written('package-lock.json')
 }
 
 /** The folders whose tests must leave a report: every package, and whatever else has tests. */

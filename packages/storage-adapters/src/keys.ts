@@ -14,7 +14,8 @@ const DOT = 0x2e
  *
  * Segments are separated by single slashes; none is empty, `.` or `..`, or longer than 250 bytes; the whole is at most
  * 1024 bytes of well-formed Unicode without control characters (U+0000–U+001F, U+007F) and without U+FFFE and U+FFFF,
- * which an XML listing could not carry.
+ * which an XML listing could not carry. It is in the normal form NFC: some stores, Cloudflare R2 for one, take texts that
+ * look alike for the same key.
  *
  * @throws {@link StoreError} `STORE_KEY`. Costs one pass over the key.
  */
@@ -39,7 +40,18 @@ export function checkKey(key: string): string {
     }
   }
   if (total - 1 > KEY_BYTES_MAX) throw keyError(key, `is longer than ${KEY_BYTES_MAX} bytes`)
+  checkNormal(key)
   return key
+}
+
+/** Tells whether {@link checkKey} lets a key pass. */
+export function isKey(key: string): boolean {
+  try {
+    checkKey(key)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -59,7 +71,7 @@ export function checkPrefix(prefix: string): string {
 /**
  * Checks that a text could be part of a key and counts its bytes of UTF-8. Slashes may be anywhere.
  *
- * @throws {@link StoreError} `STORE_KEY` on control characters and unpaired surrogates.
+ * @throws {@link StoreError} `STORE_KEY` on control characters, unpaired surrogates, and what is not in NFC.
  */
 export function checkText(text: string): number {
   let total = 0
@@ -68,6 +80,7 @@ export function checkText(text: string): number {
     if (bytes === 4) i++
     total += bytes
   }
+  checkNormal(text)
   return total
 }
 
@@ -96,6 +109,13 @@ function checkSegment(key: string, start: number, end: number, bytes: number): v
   if (bytes > KEY_SEGMENT_BYTES_MAX) throw keyError(key, `has a segment over ${KEY_SEGMENT_BYTES_MAX} bytes`)
   if (length > 2 || key.charCodeAt(start) !== DOT) return
   if (length === 1 || key.charCodeAt(start + 1) === DOT) throw keyError(key, 'has a segment . or ..')
+}
+
+// Below U+0300, the first combining mark, every text is in NFC.
+const MAY_BE_COMPOSED = /[\u0300-\uffff]/
+
+function checkNormal(text: string): void {
+  if (MAY_BE_COMPOSED.test(text) && text.normalize('NFC') !== text) throw keyError(text, 'is not in Unicode normal form NFC')
 }
 
 function unitBytes(text: string, index: number, unit: number): 1 | 2 | 3 | 4 {

@@ -12,7 +12,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { isStoreError, StoreError, throwIfAborted } from './errors.ts'
-import { checkKey, checkPrefix, KEY_BYTES_MAX } from './keys.ts'
+import { checkKey, checkPrefix, isKey, KEY_BYTES_MAX } from './keys.ts'
 import {
   type ByteRange,
   type CallOptions,
@@ -257,13 +257,4 @@ async function absentAsUndefined<T>(call: Promise<T>): Promise<T | undefined> {
 function checkedRange(range: ByteRange): ByteRange {
   checkRange(range)
   return range
-}
-
-function isKey(key: string): boolean {
-  try {
-    checkKey(key)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -3,9 +3,11 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import worker from '../examples/r2.ts'
 import { tenantKeys } from '../examples/s3.ts'
 import { testObjectStore } from '../src/conformance.ts'
 import { MemoryStore } from '../src/memory.ts'
+import { R2Double } from './r2/r2-double.ts'
 import { S3Double } from './s3/s3-double.ts'
 
 function spyOnLog(): ReturnType<typeof vi.spyOn> {
@@ -36,6 +38,12 @@ test('the example of the S3 store runs', async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test-secret')
   onTestFinished(() => void vi.unstubAllEnvs())
   expect(await tenantKeys(double.endpoint, 'shop', '7')).toEqual(['a', 'b/c'])
+})
+
+test('the example of the R2 store runs', async () => {
+  const env = { BUCKET: new R2Double() }
+  const ask = async (name: string): Promise<string> => (await worker.fetch(new Request(`http://names/${name}`), env)).text()
+  expect([await ask('ann'), await ask('bob'), await ask('ann')]).toEqual(['yours', 'yours', 'taken'])
 })
 
 test('the conformance suite runs under node:test', async () => {

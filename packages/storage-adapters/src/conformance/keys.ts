@@ -22,7 +22,7 @@ export function hostileKeys(keyBytesMax: number): string[] {
     ...['x/y', 'x-y', 'x!y', 'x0y', 'x.object', 'y.object/z', 'y.tmp', '.hidden', '..x', 'x..', '...', 'x.', 'x '],
     ...[' x', '  ', '~', '-', '_', 'CON', 'nul.txt', '__proto__', 'constructor/prototype', 'null', 'undefined'],
     ...['<tag>&amp;"quoted"\'s', '&lt;', ']]>', 'q?a=b&c=d', 'h#frag', 'c:d', 'back\\slash', '*', '|', ';', '$(x)'],
-    ...['é', 'e\u0301', 'ß', 'ﬀ', '日本語/キー', 'مفتاح', '\u00a0', '\u2028', '\u200d', '\ufeff', '\u0085'],
+    ...['é', 'q\u0301', 'ß', 'ﬀ', '日本語/キー', 'مفتاح', '\u00a0', '\u2028', '\u200d', '\ufeff', '\u0085'],
     ...['\ue000', '\uffee', '🙂-', '🙂/🙃', '\u{10fffd}', 'é'.repeat(125), '🙂'.repeat(62)],
     ...['%'.repeat(248), `${'%'.repeat(250)}/x`, `${'%'.repeat(249)}x`, `q/${'z'.repeat(250)}`, `q/${'z'.repeat(249)}`],
     ...[`r/${'é'.repeat(100)}a`, `r/${'é'.repeat(100)}b/c`, `r/${'é'.repeat(100)}-`, `r/${'é'.repeat(99)}`],
@@ -52,6 +52,9 @@ const WRONG_KEYS: readonly (readonly [string, string])[] = [
   ['lone low surrogate', '\ude00a'],
   ['high surrogate before a letter', '\ud83da'],
   ['not a character', 'a\uffff'],
+  ['not in NFC', 'e\u0301'],
+  ['not in NFC, without a mark', '\u212b'],
+  ['marks in the wrong order', 'q\u0301\u0323'],
 ]
 
 async function refuseEverywhere(store: ObjectStore, what: string, key: string): Promise<void> {

@@ -165,7 +165,7 @@ export const listingChecks: CheckGroup = {
         for (const limit of [0, -1, 1.5, 1001, Number.NaN]) {
           await fails(`limit=${limit}`, () => store.list({ prefix: '', limit }), 'invalid', 'STORE_ARGUMENT')
         }
-        for (const prefix of ['/', '/a', 'a//', '../', 'a/./', 'a\0', '\ud83d', 'x'.repeat(1025)]) {
+        for (const prefix of ['/', '/a', 'a//', '../', 'a/./', 'a\0', '\ud83d', 'e\u0301', 'x'.repeat(1025)]) {
           await fails(`prefix=${prefix.slice(0, 9)}`, () => store.list({ prefix }), 'invalid', 'STORE_KEY')
         }
       },

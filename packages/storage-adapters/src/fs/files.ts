@@ -22,13 +22,14 @@ export interface Files {
 // The callback functions, since each FileHandle of node:fs/promises costs more than the system call it makes.
 function call(run: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    run((error) => (error === null ? resolve() : reject(error)))
+    // Not compared with null: under Deno, some calls that succeed say `undefined`.
+    run((error) => (error ? reject(error) : resolve()))
   })
 }
 
 function ask<T>(run: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    run((error, value) => (error === null ? resolve(value) : reject(error)))
+    run((error, value) => (error ? reject(error) : resolve(value)))
   })
 }
 

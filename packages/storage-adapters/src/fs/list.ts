@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { throwIfAborted } from '../errors.ts'
-import { compareKeys } from '../keys.ts'
+import { compareKeys, isKey } from '../keys.ts'
 import type { ListEntry, ListPage } from '../object-store.ts'
 import { folderNames, parseEntryName } from './file-names.ts'
 import { errnoOf, type Files } from './files.ts'
@@ -70,7 +70,8 @@ async function readFolder(walk: Walk, folder: string, keyBefore: string, escaped
 
 function matters(walk: Walk, item: Item): boolean {
   const { prefix, startAfter } = walk
-  if (!item.isFolder) return item.key.startsWith(prefix) && compareKeys(item.key, startAfter) > 0
+  // A file that somebody else put here may have a name that no key has.
+  if (!item.isFolder) return item.key.startsWith(prefix) && compareKeys(item.key, startAfter) > 0 && isKey(item.key)
   if (!item.key.startsWith(prefix) && !prefix.startsWith(item.key)) return false
   return startAfter.startsWith(item.key) || compareKeys(item.key, startAfter) > 0
 }

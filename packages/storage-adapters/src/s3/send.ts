@@ -1,5 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { abortedError, StoreError, throwIfAborted } from '../errors.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { type CallNature, typedError } from './s3-errors.ts'
 
 // As the middleware that the SDK's client brings is named and placed; the name is what makes this one take its place.
@@ -61,14 +62,4 @@ function counting(progress: { sent: number }, isSentOnce: boolean): Middleware {
       throw error
     }
   }
-}
-
-/** Waits for a reply, but not after the signal: the SDK can take seconds to notice while it waits to send a body. */
-function untilAborted<T>(reply: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return reply
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    reply.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

@@ -2,21 +2,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hostileKeys } from '../../src/conformance/keys.ts'
 import { type EntryName, objectPathOf, parseEntryName } from '../../src/fs/file-names.ts'
-import { checkKey, compareKeys } from '../../src/keys.ts'
+import { compareKeys, isKey } from '../../src/keys.ts'
 
 const seed = process.env['FAST_CHECK_SEED']
 const parameters = {
   numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 200),
   ...(seed === undefined ? {} : { seed: Number(seed) }),
-}
-
-function isValid(key: string): boolean {
-  try {
-    checkKey(key)
-    return true
-  } catch {
-    return false
-  }
 }
 
 // Made of what the naming treats specially, so that collisions would be likely if they were possible.
@@ -37,7 +28,7 @@ const pieces = [
   '%'.repeat(80),
 ]
 const special = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''))
-const anyKey = fc.oneof(special, fc.string({ unit: 'binary', minLength: 1, maxLength: 60 })).filter(isValid)
+const anyKey = fc.oneof(special, fc.string({ unit: 'binary', minLength: 1, maxLength: 60 })).filter(isKey)
 
 /** The key of a path, as a listing finds it. */
 function keyOf(folders: readonly string[], file: string): string | undefined {
@@ -79,7 +70,7 @@ test('any name of an entry is a part of one key, or ignored', () => {
   fc.assert(
     fc.property(fc.array(name, { maxLength: 3 }), name, (folders, file) => {
       const key = keyOf(folders, file)
-      if (key === undefined || !isValid(key)) return
+      if (key === undefined || !isKey(key)) return
       // What a listing tells can be read: the path is the one that the key leads to.
       const path = objectPathOf(key)
       expect([...path.folders, path.file]).toEqual([...folders, file])
