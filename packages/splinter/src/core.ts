@@ -17,6 +17,12 @@ export interface Core {
   last(): number
   /** Writes members from `from` on to a buffer, in order, until it is full. Gives how many. */
   copyFrom(from: number, buffer: Uint32Array): number
+  /**
+   * Sets the bit of each member in a row of bits that has one for every member.
+   *
+   * @param base What the row's lowest bit stands for: a multiple of 65,536.
+   */
+  setBits(row: Uint32Array, base: number): void
   /** The set as an operand of an operation. */
   operand(): Operand
 }

@@ -10,7 +10,6 @@ const BITS_PER_MEMBER_MAX = 64
 const MEMBERS_PER_BIT_MAX = 4
 const BITS_FREE = 2 ** 16
 const BITS_MAX = 2 ** 24
-const CHUNK = 1024
 
 /** The union of many sets, none of which is changed. */
 export function unionAll(sets: readonly Core[]): Container | undefined {
@@ -33,18 +32,7 @@ export function unionAll(sets: readonly Core[]): Container | undefined {
 function uniteInRow(sets: readonly Core[], first: number, last: number): Container | undefined {
   const base = (first & -0x10000) >>> 0
   const words = new Uint32Array((Math.floor((last - base) / 0x10000) + 1) * 2048)
-  const buffer = new Uint32Array(CHUNK)
-  for (const set of sets) {
-    for (let from = first; from <= last; ) {
-      const length = set.copyFrom(from, buffer)
-      for (let i = 0; i < length; i++) {
-        const bit = buffer[i]! - base
-        words[bit >>> 5]! |= 1 << bit
-      }
-      if (length < CHUNK) break
-      from = buffer[CHUNK - 1]! + 1
-    }
-  }
+  for (const set of sets) set.setBits(words, base)
   return fromBitRow(base, words)
 }
 

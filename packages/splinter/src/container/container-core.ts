@@ -1,7 +1,10 @@
 import type { Core } from '../core.ts'
+import { VALUE_MAX } from '../format.ts'
 import type { Operand } from './combine.ts'
 import type { Container } from './container.ts'
 import { containerHas, containerRank, containerSelect, copyValuesFrom, firstValue, lastValue } from './query.ts'
+
+const CHUNK = 1024
 
 /** A mutable set of containers. */
 export class ContainerCore implements Core {
@@ -39,6 +42,17 @@ export class ContainerCore implements Core {
 
   copyFrom(from: number, buffer: Uint32Array): number {
     return this.root === undefined ? 0 : copyValuesFrom(this.root, from, buffer, 0)
+  }
+
+  setBits(row: Uint32Array, base: number): void {
+    const buffer = new Uint32Array(CHUNK)
+    for (let from = base, length = CHUNK; length === CHUNK && from <= VALUE_MAX; from = buffer[CHUNK - 1]! + 1) {
+      length = this.copyFrom(from, buffer)
+      for (let i = 0; i < length; i++) {
+        const bit = buffer[i]! - base
+        row[bit >>> 5]! |= 1 << bit
+      }
+    }
   }
 
   operand(): Operand {

@@ -6,7 +6,8 @@ import { decodeRoot } from './decode.ts'
 import { openFile } from './file.ts'
 import { partitionHas } from './has.ts'
 import { PartitionBytes } from './partition.ts'
-import { partitionLast, partitionRank, partitionSelect } from './query.ts'
+import { partitionFirst, partitionLast, partitionRank, partitionSelect } from './query.ts'
+import { setRowBits } from './row.ts'
 
 /** A set that is read from its bytes in place. */
 export class PartitionCore implements Core {
@@ -60,17 +61,21 @@ export class PartitionCore implements Core {
   }
 
   first(): number {
-    return this.select(0)
+    return this.#base + partitionFirst(this.#source.bytes, this.#topWidth, this.#topEnd)
   }
 
   last(): number {
-    return this.#base + partitionLast(this.#source, this.#topWidth, this.#topEnd)
+    return this.#base + partitionLast(this.#source.bytes, this.#topWidth, this.#topEnd)
   }
 
   copyFrom(from: number, buffer: Uint32Array): number {
     const local = Math.max(0, from - this.#base)
     if (local >= CAPACITY[this.#topWidth]!) return 0
     return copyPartition(this.#source, this.#topWidth, this.#topEnd, this.#base, local, buffer, 0)
+  }
+
+  setBits(row: Uint32Array, base: number): void {
+    setRowBits(this.#source.forAMoment(), this.#topWidth, this.#topEnd, this.#base - base, row)
   }
 
   operand(): Operand {
