@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { StoreError } from '../src/errors.ts'
+import { compareKeys } from '../src/keys.ts'
 import { MemoryStore } from '../src/memory.ts'
-import type { CompareAndSwapOptions, DeleteOptions, WriteResult } from '../src/object-store.ts'
+import type {
+  CompareAndSwapOptions,
+  DeleteOptions,
+  GetOptions,
+  ListEntry,
+  ListOptions,
+  ListPage,
+  StoredObject,
+  WriteResult,
+} from '../src/object-store.ts'
 import { probe } from '../src/probe.ts'
 
 const LARGE = 1000
@@ -142,6 +152,90 @@ class IgnoresConditionsOfDeletions extends MemoryStore {
   }
 }
 
+class ChecksDeletionThenDeletes extends MemoryStore {
+  override async delete(key: string, options?: DeleteOptions): Promise<void> {
+    const held = await this.head(key)
+    if (options?.etag !== undefined && held !== undefined && held.etag !== options.etag) {
+      throw new StoreError('STORE_CHANGED', 'changed')
+    }
+    await pause()
+    return super.delete(key)
+  }
+}
+
+class TellsEtagsOfContents extends MemoryStore {
+  // Under the etag that is shown, the one that counts.
+  readonly #real = new Map<string, string>()
+  override async put(key: string, body: Uint8Array): Promise<WriteResult> {
+    return this.#shown(body, await super.put(key, body))
+  }
+  override async get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {
+    const found = await super.get(key, options)
+    return found && { ...found, ...this.#shown(found.bytes, found) }
+  }
+  override async compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
+    const etag = this.#real.get(options.etag) ?? options.etag
+    return this.#shown(body, await super.compareAndSwap(key, body, { etag }))
+  }
+  #shown(bytes: Uint8Array, { etag }: WriteResult): WriteResult {
+    const shown = `of ${bytes.join()}`
+    this.#real.set(shown, etag)
+    return { etag: shown }
+  }
+}
+
+class ListsLate extends MemoryStore {
+  #before: ListPage = { entries: [] }
+  override async list(options: ListOptions): Promise<ListPage> {
+    const now = await super.list(options)
+    const shown = this.#before
+    this.#before = now
+    return shown
+  }
+}
+
+class ListsWhatIsDeleted extends MemoryStore {
+  readonly #ghosts = new Set<string>()
+  override delete(key: string, options?: DeleteOptions): Promise<void> {
+    this.#ghosts.add(key)
+    return super.delete(key, options)
+  }
+  override async list(options: ListOptions): Promise<ListPage> {
+    const { entries } = await super.list({ ...options, limit: 1000 })
+    const ghosts = [...this.#ghosts].filter((key) => key.startsWith(options.prefix)).map((key) => ({ key, size: 1 }))
+    return { entries: [...entries, ...ghosts].sort((a, b) => compareKeys(a.key, b.key)) }
+  }
+}
+
+class ListsFoldersFirst extends MemoryStore {
+  override async list(options: ListOptions): Promise<ListPage> {
+    const { entries } = await super.list({ ...options, limit: 1000 })
+    const depth = ({ key }: ListEntry): number => -key.split('/').length
+    return { entries: [...entries].sort((a, b) => depth(a) - depth(b)) }
+  }
+}
+
+class ForgetsTheSecondPage extends MemoryStore {
+  override async list(options: ListOptions): Promise<ListPage> {
+    return { entries: (await super.list(options)).entries }
+  }
+}
+
+class IgnoresRanges extends MemoryStore {
+  override get(key: string): Promise<StoredObject | undefined> {
+    return super.get(key)
+  }
+}
+
+class ReadsRangesOneOff extends MemoryStore {
+  override async get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {
+    const { range } = options ?? {}
+    if (range === undefined) return super.get(key)
+    const found = await super.get(key, { range: { offset: range.offset, length: range.length + 1 } })
+    return found
+  }
+}
+
 const CHEATS = [
   IgnoresCreate,
   AcceptsEveryCreatorAndKeepsTheFirst,
@@ -159,6 +253,14 @@ const CHEATS = [
   ChecksLargeSwapsThenWrites,
   TellsOtherEtags,
   IgnoresConditionsOfDeletions,
+  ChecksDeletionThenDeletes,
+  TellsEtagsOfContents,
+  ListsLate,
+  ListsWhatIsDeleted,
+  ListsFoldersFirst,
+  ForgetsTheSecondPage,
+  IgnoresRanges,
+  ReadsRangesOneOff,
 ]
 
 describe('refuses a store that', () => {
@@ -167,7 +269,7 @@ describe('refuses a store that', () => {
     async (_, Cheat) => {
       const store = new Cheat()
       await expect(probe(store, { rounds })).rejects.toMatchObject({ kind: 'unsupported', code: 'STORE_UNSUPPORTED' })
-      expect((await store.list({ prefix: '' })).entries).toEqual([])
+      expect(await MemoryStore.prototype.list.call(store, { prefix: '' })).toEqual({ entries: [] })
     },
   )
 })
@@ -184,6 +286,13 @@ test('passes an honest store and leaves nothing behind', async () => {
   await store.put('mine', new Uint8Array(1))
   await probe(store, { rounds, scratch: 'scratch' })
   expect((await store.list({ prefix: '' })).entries.map(({ key }) => key)).toEqual(['mine'])
+})
+
+test('what a store does not promise, it may not keep', async () => {
+  const capabilities = { ...new MemoryStore().capabilities, uniqueEtags: false, orderedListing: false }
+  for (const store of [new TellsEtagsOfContents(), new ListsFoldersFirst()]) {
+    await probe(Object.assign(store, { capabilities }), { rounds })
+  }
 })
 
 test('asks only for what the store says it can do, with bodies that it takes', async () => {

@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { FsStore } from '../../src/fs.ts'
+import { listAll } from '../../src/object-store.ts'
 import { tempFolder } from './temp-folder.ts'
 
 const RACER = fileURLToPath(new URL('./racer.ts', import.meta.url))
@@ -94,6 +95,59 @@ test('I3: kill -9 loses nothing that was acknowledged and leaves nothing behind'
     await store.close()
     expect(await readdir(join(folder, '%staging'))).toEqual([])
   }
+})
+
+test('I2, I3: processes that share a folder and are killed in turn lose nothing and block nobody', async () => {
+  const folder = await tempFolder()
+  const store = await FsStore.open(folder)
+  await store.put('numbers', new TextEncoder().encode('[0,0,0]'))
+  // Each of three places has one process after the other; each is killed after so many acknowledged writes.
+  const kills = [
+    [3, 12, 7, 20],
+    [9, 1, 16, 5],
+    [14, 8, 2, 11],
+  ]
+  const places = await Promise.all(
+    kills.map(async (counts, place) => {
+      const lines: string[] = []
+      for (const count of counts) {
+        const racer = startRacer(['share', folder, String(place), '0'], (_, self) => {
+          if (self.lines.length === count) self.child.kill('SIGKILL')
+        })
+        racer.child.stdin.write('go\n')
+        await racer.ended
+        expect(racer.child.signalCode).toBe('SIGKILL')
+        lines.push(...racer.lines)
+      }
+      return lines
+    }),
+  )
+  const log: string[] = []
+  for await (const { key } of listAll(store, { prefix: 'log/' })) {
+    const text = new TextDecoder().decode((await store.get(key))?.bytes)
+    expect(text.length, key).toBe(20_000)
+    log[Number(key.slice('log/'.length))] = text.replace(/[ .]+$/, '')
+  }
+  expect(Object.keys(log).length, 'no gaps').toBe(log.length)
+  expect(new Set(log).size, 'no record twice').toBe(log.length)
+  const numbers = JSON.parse(new TextDecoder().decode((await store.get('numbers'))?.bytes)) as number[]
+  for (const [place, lines] of places.entries()) {
+    for (const [, position, record] of lines.flatMap((line) => [/^appended (\d+) (.*)$/.exec(line) ?? []])) {
+      if (position !== undefined) expect(log[Number(position)], 'an acknowledged record').toBe(record)
+    }
+    const counted = lines.flatMap((line) => (line.startsWith('counted ') ? [Number(line.slice('counted '.length))] : []))
+    expect(
+      counted.every((count, index) => count > (counted[index - 1] ?? 0)),
+      'no number goes back',
+    ).toBe(true)
+    expect(numbers[place], 'the last acknowledged number').toBeGreaterThanOrEqual(counted.at(-1) ?? 0)
+    // Beside the acknowledged ones, each kill may have hit one that was done.
+    expect(numbers[place]).toBeLessThanOrEqual(counted.length + (kills[place] ?? []).length)
+  }
+  await store.put('flicker', new Uint8Array(1))
+  await store.close()
+  await (await FsStore.open(folder)).close()
+  expect(await readdir(join(folder, '%staging'))).toEqual([])
 })
 
 async function* wholeObjects(store: FsStore): AsyncGenerator<Uint8Array | undefined> {

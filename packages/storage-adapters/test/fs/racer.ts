@@ -49,7 +49,52 @@ async function writeForEver(): Promise<void> {
   }
 }
 
+/**
+ * Works on what others work on too, for ever: appends to a shared log, counts up its own number in a shared object, and lets
+ * an object come and go. Tells what was acknowledged; the parent ends this process at any point.
+ */
+async function shareForEver(): Promise<void> {
+  for (let turn = 0; ; turn++) {
+    const id = `${writer} ${process.pid} ${turn}`
+    const record = `${id} `.padEnd(20_000, '.')
+    console.log(`appended ${await append(record)} ${id}`)
+    console.log(`counted ${await addOne()}`)
+    await store.put('flicker', new TextEncoder().encode(record))
+    await store.delete('flicker')
+  }
+}
+
+let position = 0
+
+async function append(record: string): Promise<number> {
+  for (; ; position++) {
+    try {
+      await store.create(`log/${position}`, new TextEncoder().encode(record))
+      return position
+    } catch (error) {
+      if (!isConflict(error)) throw error
+    }
+  }
+}
+
+async function addOne(): Promise<number> {
+  for (;;) {
+    const found = await store.get('numbers')
+    if (found === undefined) throw new Error('the numbers are gone')
+    const numbers = JSON.parse(new TextDecoder().decode(found.bytes)) as number[]
+    const own = (numbers[Number(writer)] ?? 0) + 1
+    numbers[Number(writer)] = own
+    try {
+      await store.compareAndSwap('numbers', new TextEncoder().encode(JSON.stringify(numbers)), { etag: found.etag })
+      return own
+    } catch (error) {
+      if (!isConflict(error)) throw error
+    }
+  }
+}
+
 if (mode === 'create') await createAll()
+else if (mode === 'share') await shareForEver()
 else if (mode === 'count') await countUp()
 else await writeForEver()
 await store.close()
