@@ -9,6 +9,9 @@ import { isValue } from './values.ts'
  * The questions (`has`, `rank`, `select`, ranges, iteration) are answered from the bytes. Operations with another set
  * decode first, each time, unless one of the sets is small: for many of them use `Splinter.fromBytes`.
  *
+ * A view takes a few hundred bytes of memory. When it is first asked for a position in a large bitmap it counts that bitmap and
+ * keeps the counts, a thirty-second of its bytes.
+ *
  * @example
  * ```ts
  * const view = new SplinterView(bytes)

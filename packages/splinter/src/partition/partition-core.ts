@@ -6,7 +6,8 @@ import { decodeRoot } from './decode.ts'
 import { openFile } from './file.ts'
 import { partitionHas } from './has.ts'
 import { PartitionBytes } from './partition.ts'
-import { partitionFirst, partitionLast, partitionRank, partitionSelect } from './query.ts'
+import { partitionFirst, partitionLast } from './query.ts'
+import { partitionRank, partitionSelect } from './rank.ts'
 import { setRowBits } from './row.ts'
 
 /** A set that is read from its bytes in place. */

@@ -1,10 +1,13 @@
-import { popcount, selectBit } from '../bits.ts'
+import { countBitsOfBytes, popcount } from '../bits.ts'
 import { BITMAP_BYTES, SEGMENT_LIST_MAX, SEGMENTS_MAX, segmentStoreBytes } from '../format.ts'
 
 /** The big-endian number of three bytes at `at`. */
 export function uint24(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
 }
+
+/** Positions in a large bitmap are looked up to so many bits, and counted within them. */
+export const BITS_COUNTED_AT_ONCE = 1024
 
 // So few bytes are copied faster than a `DataView` is made of them.
 const COPY_BYTES_MAX = 4096
@@ -17,6 +20,7 @@ export class PartitionBytes {
   readonly bytes: Uint8Array
   #view: DataView | undefined = undefined
   #isAsked = false
+  #bitCounts: Map<number, Uint32Array> | undefined = undefined
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
@@ -46,6 +50,25 @@ export class PartitionBytes {
     if (this.bytes.length > COPY_BYTES_MAX) return this
     copied.bytes.set(this.bytes)
     return copied
+  }
+
+  /**
+   * How many bits of the bitmap at `start` are set before each stretch of {@link BITS_COUNTED_AT_ONCE}. Counted when they are
+   * first asked for, and kept: a thirty-second of the bitmap's bytes.
+   */
+  bitCounts(start: number, length: number): Uint32Array {
+    return this.#bitCounts?.get(start) ?? this.#countBits(start, length)
+  }
+
+  #countBits(start: number, length: number): Uint32Array {
+    const stretch = BITS_COUNTED_AT_ONCE / 8
+    const counts = new Uint32Array(length / stretch)
+    for (let i = 1, at = start; i < counts.length; i++, at += stretch) {
+      counts[i] = counts[i - 1]! + countBitsOfBytes(this.view, at, at + stretch)
+    }
+    this.#bitCounts ??= new Map()
+    this.#bitCounts.set(start, counts)
+    return counts
   }
 
   /** The big-endian number of `width` bytes at `at`. */
@@ -155,31 +178,6 @@ export class TreeIndex {
       return below
     }
     return bitsBelow(view, this.segmentsAt, segment)
-  }
-
-  /** The child of a segment, or `-1`. */
-  childOf(segment: number): number {
-    if (this.children === SEGMENTS_MAX) return segment
-    const { bytes } = this.source
-    const index = this.childrenBelow(segment)
-    if (this.children <= SEGMENT_LIST_MAX) {
-      return index < this.children && bytes[this.segmentsAt + index] === segment ? index : -1
-    }
-    return ((bytes[this.segmentsAt + (segment >>> 3)]! >>> (segment & 7)) & 1) === 1 ? index : -1
-  }
-
-  /** The segment of child `index`. */
-  segment(index: number): number {
-    const { bytes, view } = this.source
-    if (this.children === SEGMENTS_MAX) return index
-    if (this.children <= SEGMENT_LIST_MAX) return bytes[this.segmentsAt + index]!
-    let rest = index
-    for (let word = 0; ; word++) {
-      const bits = view.getInt32(this.segmentsAt + 4 * word, true)
-      const count = popcount(bits)
-      if (rest < count) return 32 * word + selectBit(bits, rest)
-      rest -= count
-    }
   }
 
   /** All segments, ascending. */
