@@ -19,7 +19,15 @@ const good = {
   numFailedTests: 0,
   numPendingTests: 2,
   numTodoTests: 1,
-  testResults: [{ status: 'passed', assertionResults: [{ status: 'passed' }] }],
+  testResults: [
+    {
+      status: 'passed',
+      assertionResults: [
+        { status: 'passed', fullName: 'a works' },
+        { status: 'skipped', fullName: 'b needs a server' },
+      ],
+    },
+  ],
 }
 
 function count(...reports) {
@@ -33,8 +41,9 @@ function count(...reports) {
 }
 
 describe('counting reports', () => {
-  test('adds them up; pending and todo are skipped', () => {
-    assert.deepEqual(count(good, good), { passed: 6, failed: 0, skipped: 6 })
+  test('adds them up; pending and todo are skipped, and named', () => {
+    const skips = ['b needs a server', 'b needs a server']
+    assert.deepEqual(count(good, good), { passed: 6, failed: 0, skipped: 6, skips })
   })
 
   test('a report that is missing or unreadable is a failure', () => {
@@ -68,18 +77,28 @@ describe('counting reports', () => {
 })
 
 describe('the summary', () => {
-  const tests = { name: 'tests', isPassed: true, seconds: 1 }
+  const counted = (counts) => ({ name: 'tests', isPassed: counts.failed === 0, seconds: 1, counts: { skips: [], ...counts } })
 
   test('ends with one line that counts tests, and every other gate as one', () => {
-    const gates = [tests, { name: 'lint', isPassed: true, seconds: 2 }, { name: 'types', isPassed: false, seconds: 3 }]
-    const { lines, isPassed } = summarize(gates, { passed: 10, failed: 0, skipped: 4 })
-    assert.equal(lines.at(-1), '11 passed, 1 failed, 4 skipped')
+    const gates = [
+      counted({ passed: 10, failed: 0, skipped: 4 }),
+      { name: 'lint', isPassed: true, seconds: 2 },
+      { name: 'types', isPassed: false, seconds: 3 },
+      counted({ passed: 5, failed: 1, skipped: 2 }),
+    ]
+    const { lines, isPassed } = summarize(gates)
+    assert.equal(lines.at(-1), '16 passed, 2 failed, 6 skipped')
     assert.equal(isPassed, false)
-    assert.equal(lines.filter((line) => line.startsWith('FAIL')).length, 1)
+    assert.equal(lines.filter((line) => line.startsWith('FAIL')).length, 2)
+  })
+
+  test('names what was skipped', () => {
+    const { lines } = summarize([counted({ passed: 1, failed: 0, skipped: 1, skips: ['a server: there is none here'] })])
+    assert.equal(lines.filter((line) => line === 'SKIPPED  a server: there is none here').length, 1)
   })
 
   test('failed tests fail the run, even if every gate passed', () => {
-    assert.equal(summarize([tests], { passed: 0, failed: 1, skipped: 0 }).isPassed, false)
-    assert.equal(summarize([tests], { passed: 1, failed: 0, skipped: 0 }).isPassed, true)
+    assert.equal(summarize([counted({ passed: 0, failed: 1, skipped: 0 })]).isPassed, false)
+    assert.equal(summarize([counted({ passed: 1, failed: 0, skipped: 0 })]).isPassed, true)
   })
 })
