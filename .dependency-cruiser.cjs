@@ -54,9 +54,9 @@ module.exports = {
     },
     {
       name: 'into-packages-by-path',
-      comment: 'Examples, benchmarks and internal code use what is published.',
+      comment: 'Examples, benchmarks, end-to-end tests and internal code use what is published.',
       severity: 'error',
-      from: { path: '^(examples|benchmarks|internal)/' },
+      from: { path: '^(examples|benchmarks|internal|e2e)/' },
       to: { path: '^packages/', dependencyTypes: ['local'], dependencyTypesNot: ['aliased-workspace'] },
     },
     {
@@ -64,7 +64,7 @@ module.exports = {
       comment: 'What is published cannot import what is not.',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/' },
-      to: { path: ['^internal/', '^examples/', '^benchmarks/', '^packages/[^/]+/(test|examples)/'] },
+      to: { path: ['^internal/', '^examples/', '^benchmarks/', '^e2e/', '^packages/[^/]+/(test|examples)/'] },
     },
     {
       name: 'node-in-portable',
