@@ -30,17 +30,23 @@ export function setRowBits(source: PartitionBytes, width: number, end: number, o
       setRuns(source, width, end - 1 - width - 2 * runs * width, end - 1 - width, offset, row)
       break
     }
-    case KIND_TREE: {
-      const index = new TreeIndex(source, width, end)
-      // A list of segments is read in place.
-      const isList = index.children <= SEGMENT_LIST_MAX
-      const segments = isList ? source.bytes : index.segments()
-      const segmentsAt = isList ? index.segmentsAt : 0
-      const size = CAPACITY[width - 1]!
-      for (let i = 0; i < index.children; i++) {
-        setRowBits(source, width - 1, index.childEnd(i), offset + segments[segmentsAt + i]! * size, row)
-      }
-    }
+    case KIND_TREE:
+      setBitsOfTree(source, width, end, offset, row)
+      break
+    default:
+    // The empty set.
+  }
+}
+
+function setBitsOfTree(source: PartitionBytes, width: number, end: number, offset: number, row: Uint32Array): void {
+  const index = new TreeIndex(source, width, end)
+  // A list of segments is read in place.
+  const isList = index.children <= SEGMENT_LIST_MAX
+  const segments = isList ? source.bytes : index.segments()
+  const segmentsAt = isList ? index.segmentsAt : 0
+  const size = CAPACITY[width - 1]!
+  for (let i = 0; i < index.children; i++) {
+    setRowBits(source, width - 1, index.childEnd(i), offset + segments[segmentsAt + i]! * size, row)
   }
 }
 
