@@ -73,7 +73,7 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return isValue(value) && this.#core.has(value)
   }
 
-  /** How many members are at or below a value, 0 to {@link size}. O(log n), in dense blocks a scan of up to 8 KiB. */
+  /** How many members are at or below a value, 0 to {@link size}. O(log n), and O(n) once after a change. */
   rank(value: number): number {
     return value >= 0 ? this.#core.rank(Math.min(Math.floor(value), VALUE_MAX)) : 0
   }

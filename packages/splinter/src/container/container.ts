@@ -12,6 +12,7 @@
  * A container is never empty; `undefined` stands for the empty set. Which kind holds a set is a matter of speed and memory
  * only, never of correctness: every operation takes every mix.
  */
+import type { Asked, BucketIndex } from './bucket-index.ts'
 import { BLOCK_VALUES } from './limits.ts'
 import { copyOf } from './memory.ts'
 
@@ -25,30 +26,50 @@ export const BITMAP = 2
 export const TREE = 3
 
 /** Ascending, distinct values. */
-export class ListContainer {
+export class ListContainer implements Asked {
   readonly kind: typeof LIST = LIST
-  /** The first `count` elements count; the rest is room to grow. */
+  /** The first `count` elements count; the rest is room to grow. Who changes them calls {@link forget}. */
   data: Uint32Array
   count: number
+  index: BucketIndex | undefined = undefined
+  searches = 0
 
   constructor(data: Uint32Array, count: number) {
     this.data = data
     this.count = count
   }
+
+  /** Drops what was derived from the values. */
+  forget(): void {
+    this.index = undefined
+    this.searches = 0
+  }
 }
 
 /** Ascending runs of values that never touch. */
-export class RunContainer {
+export class RunContainer implements Asked {
   readonly kind: typeof RUNS = RUNS
-  /** Pairs of first and last value; the first `2 * runs` elements count. */
+  /** Pairs of first and last value; the first `2 * runs` elements count. Who changes them calls {@link forget}. */
   data: Uint32Array
   runs: number
   count: number
+  /** Of the first values. */
+  index: BucketIndex | undefined = undefined
+  searches = 0
+  /** How many values are before each run; made at first use. */
+  ranks: Uint32Array | undefined = undefined
 
   constructor(data: Uint32Array, runs: number, count: number) {
     this.data = data
     this.runs = runs
     this.count = count
+  }
+
+  /** Drops what was derived from the runs. */
+  forget(): void {
+    this.index = undefined
+    this.searches = 0
+    this.ranks = undefined
   }
 }
 
@@ -87,6 +108,8 @@ export class TreeContainer {
   low: number = 255
   /** No child is above this slot. */
   high = 0
+  /** How many values are below each slot; made at first use, dropped at each change. */
+  ranks: Uint32Array | undefined = undefined
 
   constructor(width: 4 | 3) {
     this.width = width
@@ -95,6 +118,7 @@ export class TreeContainer {
 
   /** Puts a child that was not counted yet into an empty slot. */
   insert(segment: number, child: Container): void {
+    this.ranks = undefined
     this.children[segment] = child
     this.count += child.count
     if (segment < this.low) this.low = segment
@@ -103,6 +127,7 @@ export class TreeContainer {
 
   /** Puts another child, or none, into a slot. `countBefore`: what the old one counted when the tree last looked. */
   replace(segment: number, child: Container | undefined, countBefore: number): void {
+    this.ranks = undefined
     this.children[segment] = child
     if (child === undefined) {
       this.count -= countBefore

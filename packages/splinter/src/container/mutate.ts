@@ -53,6 +53,7 @@ function addToList(list: ListContainer, value: number, width: ContainerWidth): C
     grown.set(data)
     list.data = grown
   }
+  list.forget()
   if (!isAppended) list.data.copyWithin(index + 1, index, count)
   list.data[index] = value
   list.count = count + 1
@@ -64,6 +65,7 @@ function addToRuns(container: RunContainer, value: number, width: ContainerWidth
   const index = runsStartingUpTo(data, runs, value)
   const lastBefore = index === 0 ? -2 : data[2 * index - 1]!
   if (lastBefore >= value) return container
+  container.forget()
   container.count++
   const isAfter = lastBefore === value - 1
   const isBefore = index < runs && data[2 * index] === value + 1
@@ -133,6 +135,7 @@ export function deleteValue(container: Container, value: number, width: Containe
       const { data, count } = container
       const index = lowerBound(data, 0, count, value)
       if (index === count || data[index] !== value) return container
+      container.forget()
       data.copyWithin(index, index + 1, count)
       container.count = count - 1
       return count === 1 ? undefined : container
@@ -166,6 +169,7 @@ function deleteFromRuns(container: RunContainer, value: number, width: Container
   const index = runsStartingUpTo(data, runs, value) - 1
   if (index < 0 || data[2 * index + 1]! < value) return container
   if (container.count === 1) return undefined
+  container.forget()
   container.count--
   const first = data[2 * index]!
   const last = data[2 * index + 1]!

@@ -1,49 +1,92 @@
 import { bitsFrom, countBits, countBitsBetween, lowestBit, popcount, selectBit } from '../bits.ts'
+import { BucketIndex, isIndexDue, lowerBoundInBucket, SCAN_MAX } from './bucket-index.ts'
 import {
   BITMAP,
   type BitmapContainer,
   type Container,
   LIST,
+  type ListContainer,
   RANK_WORDS,
   RUNS,
   type RunContainer,
   segmentOf,
   TREE,
+  type TreeContainer,
 } from './container.ts'
 import { firstRunEndingFrom, includes, lowerBound, runsStartingUpTo } from './search.ts'
 
 /** Whether a value is in a container. */
 export function containerHas(root: Container, value: number): boolean {
-  let container: Container | undefined = root
-  while (container !== undefined) {
-    switch (container.kind) {
-      case LIST:
-        return includes(container.data, container.count, value)
-      case RUNS: {
-        const index = runsStartingUpTo(container.data, container.runs, value)
-        return index > 0 && container.data[2 * index - 1]! >= value
-      }
-      case BITMAP:
-        // Bitmaps are found below trees only, so the value is one of this block.
-        return ((container.words[(value & 0xffff) >>> 5]! >>> value) & 1) === 1
-      case TREE:
-        container = container.children[segmentOf(value, container.width)]
-    }
+  let container = root
+  while (container.kind === TREE) {
+    const child: Container | undefined = container.children[segmentOf(value, container.width)]
+    if (child === undefined) return false
+    container = child
   }
-  return false
+  if (container.kind === LIST) return listHas(container, value)
+  // Bitmaps are found below trees only, so the value is one of this block.
+  if (container.kind === BITMAP) return ((container.words[(value & 0xffff) >>> 5]! >>> value) & 1) === 1
+  const runs = runsUpTo(container, value)
+  return runs > 0 && container.data[2 * runs - 1]! >= value
+}
+
+function listHas(list: ListContainer, value: number): boolean {
+  const { data, index } = list
+  if (index === undefined) {
+    noteListSearch(list)
+    return includes(data, list.count, value)
+  }
+  const bucket = (value - data[0]!) >>> index.shift
+  if (bucket >= index.buckets) return false
+  const end = index.starts[bucket + 1]!
+  const at = lowerBoundInBucket(data, index.starts[bucket]!, end, value)
+  return at < end && data[at] === value
+}
+
+function noteListSearch(list: ListContainer): void {
+  if (isIndexDue(list, list.count)) list.index = new BucketIndex(list.data, list.count, 1)
+}
+
+/** How many of a list's values are at or below `value`. */
+function listRank(list: ListContainer, value: number): number {
+  const { data, count, index } = list
+  if (index === undefined) {
+    noteListSearch(list)
+    return lowerBound(data, 0, count, value + 1)
+  }
+  if (value < data[0]!) return 0
+  const bucket = (value - data[0]!) >>> index.shift
+  if (bucket >= index.buckets) return count
+  return lowerBoundInBucket(data, index.starts[bucket]!, index.starts[bucket + 1]!, value + 1)
+}
+
+/** How many runs start at or below `value`. */
+function runsUpTo(container: RunContainer, value: number): number {
+  const { data, runs, index } = container
+  if (index === undefined) {
+    if (isIndexDue(container, runs)) container.index = new BucketIndex(data, runs, 2)
+    return runsStartingUpTo(data, runs, value)
+  }
+  if (value < data[0]!) return 0
+  const bucket = (value - data[0]!) >>> index.shift
+  if (bucket >= index.buckets) return runs
+  const end = index.starts[bucket + 1]!
+  let run = index.starts[bucket]!
+  if (end - run > SCAN_MAX) return run + runsStartingUpTo(data.subarray(2 * run), end - run, value)
+  while (run < end && data[2 * run]! <= value) run++
+  return run
 }
 
 /** How many members are at or below a value that the container could hold. */
 export function containerRank(container: Container, value: number): number {
   switch (container.kind) {
     case LIST:
-      return lowerBound(container.data, 0, container.count, value + 1)
+      return listRank(container, value)
     case RUNS: {
       const { data } = container
-      const runs = runsStartingUpTo(data, container.runs, value)
-      let rank = runs
-      for (let i = 0; i < runs; i++) rank += data[2 * i + 1]! - data[2 * i]!
-      return runs === 0 ? 0 : rank - Math.max(0, data[2 * runs - 1]! - value)
+      const runs = runsUpTo(container, value)
+      if (runs === 0) return 0
+      return ranksOfRuns(container)[runs - 1]! + Math.min(value, data[2 * runs - 1]!) - data[2 * runs - 2]! + 1
     }
     case BITMAP: {
       const bit = value & 0xffff
@@ -52,12 +95,28 @@ export function containerRank(container: Container, value: number): number {
     }
     default: {
       const segment = segmentOf(value, container.width)
-      let rank = 0
-      for (let s = container.low; s < segment && s <= container.high; s++) rank += container.children[s]?.count ?? 0
+      const rank = ranksOfTree(container)[segment]!
       const child = container.children[segment]
       return child === undefined ? rank : rank + containerRank(child, value)
     }
   }
+}
+
+function ranksOfRuns(container: RunContainer): Uint32Array {
+  if (container.ranks !== undefined) return container.ranks
+  const { data, runs } = container
+  const ranks = new Uint32Array(runs)
+  for (let i = 1; i < runs; i++) ranks[i] = ranks[i - 1]! + data[2 * i - 1]! - data[2 * i - 2]! + 1
+  container.ranks = ranks
+  return ranks
+}
+
+function ranksOfTree(tree: TreeContainer): Uint32Array {
+  if (tree.ranks !== undefined) return tree.ranks
+  const ranks = new Uint32Array(256)
+  for (let s = 1; s < 256; s++) ranks[s] = ranks[s - 1]! + (tree.children[s - 1]?.count ?? 0)
+  tree.ranks = ranks
+  return ranks
 }
 
 function ranksOf(bitmap: BitmapContainer): Uint16Array {
@@ -77,13 +136,9 @@ export function containerSelect(container: Container, index: number): number {
     case LIST:
       return container.data[index]!
     case RUNS: {
-      const { data } = container
-      let rest = index
-      for (let i = 0; ; i += 2) {
-        const length = data[i + 1]! - data[i]! + 1
-        if (rest < length) return data[i]! + rest
-        rest -= length
-      }
+      const ranks = ranksOfRuns(container)
+      const run = lowerBound(ranks, 0, ranks.length, index + 1) - 1
+      return container.data[2 * run]! + index - ranks[run]!
     }
     case BITMAP: {
       const ranks = ranksOf(container)
@@ -97,13 +152,10 @@ export function containerSelect(container: Container, index: number): number {
       }
     }
     default: {
-      let rest = index
-      for (let s = container.low; ; s++) {
-        const child = container.children[s]
-        if (child === undefined) continue
-        if (rest < child.count) return containerSelect(child, rest)
-        rest -= child.count
-      }
+      // Of the slots with so few values below them the last: those before it are empty or too low.
+      const ranks = ranksOfTree(container)
+      const segment = lowerBound(ranks, 0, 256, index + 1) - 1
+      return containerSelect(container.children[segment]!, index - ranks[segment]!)
     }
   }
 }
