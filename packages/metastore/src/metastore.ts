@@ -16,6 +16,7 @@ import {
   type PullRequest,
   pullAnswerToWire,
   type RefSigner,
+  requireAuthorize,
   type SnapshotRequest,
   snapshotToWire,
   toConnectError,
@@ -71,7 +72,8 @@ export interface Metastore {
 /**
  * Makes a meta store. It keeps nothing that matters: any number of them may serve the same volumes.
  *
- * @throws {@link MetastoreError} `METASTORE_OPTIONS` if the limits make no sense.
+ * @throws {@link MetastoreError} `METASTORE_OPTIONS` if the limits make no sense; `ProtocolError` `OPTIONS_INVALID` without an
+ * `authorize`.
  */
 export function createMetastore(options: MetastoreOptions): Metastore {
   const service = new MetastoreService(options)
@@ -105,7 +107,7 @@ class MetastoreService {
   constructor(options: MetastoreOptions) {
     this.limits = resolveLimits(options.limits)
     this.#logs = options.logs
-    this.#authorize = options.authorize
+    this.#authorize = requireAuthorize(options.authorize)
     this.#refs = options.refs
     this.#log = safeLog(options.log)
   }
@@ -231,7 +233,7 @@ class MetastoreService {
     this.#checkOpen()
     const volumeId = checked('volume', () => volumeIdFromBytes(volumeIdBytes))
     call.volumeId = volumeId
-    const principal = await this.#authorize({ headers: context.requestHeader, action: 'read', volumeId })
+    const principal = await this.#authorize({ headers: context.requestHeader, action: 'read', volumeId, isMetadata: true })
     call.principal = principal.id
     return volumeId
   }

@@ -76,7 +76,7 @@ describe('each call asks for its action', () => {
     await client.getSnapshot(request)
     const history = client.history({ ...request, from: 1n })
     await firstOf(history)
-    expect(asked.map((one) => [one.action, one.volumeId])).toEqual([1, 2, 3].map(() => ['read', volumeId]))
+    expect(asked.map((one) => [one.action, one.isMetadata, one.volumeId])).toEqual([1, 2, 3].map(() => ['read', true, volumeId]))
   })
 
   test('the first commit needs create and write, later ones write alone', async () => {
@@ -101,6 +101,18 @@ test('the headers of the request reach the decision, and its principal the log',
   await createClient(MetaService, transport.meta).commit(commitOf(newVolume(), 0))
   expect(asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer secret-token', 'Bearer secret-token'])
   expect(harness.events).toEqual([expect.objectContaining({ type: 'commit-accepted', principal: 'Bearer secret-token' })])
+})
+
+test('without an authorize there is no meta store', () => {
+  const given = { authorize: undefined as unknown as Authorize }
+  expect(() => openHarness(given)).toThrow(expect.objectContaining({ kind: 'invalid', code: 'OPTIONS_INVALID' }))
+})
+
+test('a decision that names nobody is no permission', async () => {
+  const harness = openHarness({ authorize: (async () => true) as unknown as Authorize })
+  await expect(harness.pull(newVolume(), 0)).rejects.toMatchObject({ kind: 'denied', code: 'ACCESS_DENIED' })
+  await expect(harness.commit(commitOf(newVolume(), 0))).rejects.toMatchObject({ kind: 'denied', code: 'ACCESS_DENIED' })
+  expect(harness.store.counts).toMatchObject({ get: 0, create: 0 })
 })
 
 test('a decision that fails is no permission', async () => {

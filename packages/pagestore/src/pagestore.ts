@@ -8,6 +8,7 @@ import {
   type Principal,
   type ReadPagesRequest,
   type RefSigner,
+  requireAuthorize,
   toConnectError,
   toFetchHandler,
   type WritePagesRequest,
@@ -49,7 +50,7 @@ export interface PagestoreOptions {
   readonly segments: ObjectStore
   /** Holds the commit objects, in which inline frames lie; may be the same store. */
   readonly commits: ObjectStore
-  /** Asked before anything tells whether a volume exists. */
+  /** Asked before anything tells whether a volume exists. There is no default. */
   readonly authorize: Authorize
   /** Signs the refs that writes are answered with. */
   readonly refs: RefSigner
@@ -89,7 +90,7 @@ export interface Pagestore {
  * Makes a page store.
  *
  * @throws {@link PagestoreError} `PAGESTORE_OPTIONS` if the limits or the policy make no sense, `PAGESTORE_CREATE` if the
- * segment store cannot create objects if absent.
+ * segment store cannot create objects if absent; `ProtocolError` `OPTIONS_INVALID` without an `authorize`.
  */
 export function createPagestore(options: PagestoreOptions): Pagestore {
   const service = new PagestoreService(options)
@@ -125,7 +126,7 @@ class PagestoreService {
     const cacheBytesMax = checkCacheBytes(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT)
     const ranges = new RangeReader({ segments, commits, scope, limits, timers, counters })
     this.limits = limits
-    this.#authorize = options.authorize
+    this.#authorize = requireAuthorize(options.authorize)
     this.#refs = options.refs
     this.#log = log
     this.#writer = new SegmentWriter({ store: segments, policy, scope, limits, codec, idSource, timers, log, counters })

@@ -88,7 +88,8 @@ describe('authorization comes first', () => {
   test('write and read ask for their action, before anything depends on the volume', async () => {
     const asked: string[] = []
     const { client, newVolume, commit, store } = openHarness({
-      authorize: async ({ action, volumeId, headers }) => {
+      authorize: async ({ action, isMetadata, volumeId, headers }) => {
+        expect(isMetadata).toBeUndefined()
         asked.push(`${action} ${volumeId} ${headers.get('authorization')}`)
         if (headers.get('authorization') !== 'Bearer good') throw new DeniedError('no')
         return { id: 'somebody' }
@@ -261,6 +262,7 @@ describe('createPagestore', () => {
 
   test.each([
     [{}, 'ok'],
+    [{ authorize: undefined }, 'OPTIONS_INVALID'],
     [{ limits: { writePagesMax: 0 } }, 'PAGESTORE_OPTIONS'],
     [{ limits: { readPagesMax: 1.5 } }, 'PAGESTORE_OPTIONS'],
     [{ limits: { usefulPagesMax: 0 } }, 'ok'],

@@ -15,6 +15,7 @@ export type ProtocolErrorCode =
   | 'INLINE_TOO_LARGE'
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
+  | 'ACCESS_DENIED'
   | 'VERSION_UNSUPPORTED'
   | 'OPTIONS_INVALID'
 
@@ -31,6 +32,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   INLINE_TOO_LARGE: 'exhausted',
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
+  ACCESS_DENIED: 'denied',
   VERSION_UNSUPPORTED: 'unsupported',
   OPTIONS_INVALID: 'invalid',
 }

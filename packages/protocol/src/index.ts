@@ -1,4 +1,12 @@
-export { type Action, type AuthorizationRequest, type Authorize, allowEverybody, type Principal } from './authorization.ts'
+export {
+  type Action,
+  type AuthorizationRequest,
+  type Authorize,
+  accessDenied,
+  allowEverybody,
+  type Principal,
+  requireAuthorize,
+} from './authorization.ts'
 export { fromConnectError, ProtocolError, type ProtocolErrorCode, RemoteError, toConnectError } from './errors.ts'
 export * from './gen/graft/v1/graft_pb.ts'
 export { toFetchHandler } from './handler.ts'
