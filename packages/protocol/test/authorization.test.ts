@@ -1,6 +1,6 @@
 import { newVolumeId, systemIdSource } from '@graft-ts/volume'
 import { expect, test } from 'vitest'
-import { type AuthorizationRequest, type Authorize, allowEverybody, requireAuthorize } from '../src/index.ts'
+import { type AuthorizationRequest, allowEverybody, requireAuthorize } from '../src/index.ts'
 
 const request: AuthorizationRequest = { headers: new Headers(), action: 'read', volumeId: newVolumeId(systemIdSource) }
 
@@ -12,7 +12,7 @@ test('an authorize that was forgotten is refused at the start', () => {
 
 test('an answer that names nobody is no permission', async () => {
   for (const answer of [undefined, null, false, true, 'me', {}, { id: '' }, { id: 7 }, { id: 'me', expiresAtMs: '9' }]) {
-    const authorize = requireAuthorize((async () => answer) as unknown as Authorize)
+    const authorize = requireAuthorize(async () => answer)
     await expect(authorize(request)).rejects.toMatchObject({ kind: 'denied', code: 'ACCESS_DENIED', message: 'not allowed' })
   }
 })
