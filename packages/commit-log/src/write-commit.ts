@@ -11,6 +11,7 @@ import {
   type SegmentRef,
   type VolumeId,
 } from '@graft-ts/volume'
+import { sha256 } from '@noble/hashes/sha2.js'
 import type { CommitAttempt } from './attempt.ts'
 import type { StoredCommit } from './stored-commit.ts'
 
@@ -32,7 +33,7 @@ export async function writeCommit(
   const { volumeId, base } = context
   const lsn = nextLsn(attempt.baseLsn)
   const inline = await inlineFrames(attempt, volumeId, context.codec)
-  const previousHash = base === undefined ? new Uint8Array(0) : await sha256([base.sealed])
+  const previousHash = base === undefined ? new Uint8Array(0) : sha256(base.sealed)
   const record: CommitRecord = {
     volumeId,
     lsn,
@@ -66,13 +67,9 @@ async function inlineFrames(
   const run = await encodeRun({ volumeId, pageSize, pages: inline.pages, data: inline.data }, commitId, codec)
   return {
     ref: { segmentId: undefined, pages: inline.pages, offset: 0, frames: run.frames },
-    frames: { byteLength: run.byteLength, hash: await sha256(run.parts) },
+    frames: { byteLength: run.byteLength, hash: sha256(join(run.parts)) },
     parts: run.parts,
   }
-}
-
-async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', join(parts)))
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 import { combineSets } from './combine-sets.ts'
-import { fromRange } from './container/build.ts'
+import { fromBits, fromRange } from './container/build.ts'
 import { type Container, cloneContainer } from './container/container.ts'
 import { ContainerCore, TemporaryCore } from './container/container-core.ts'
 import { addValue, deleteValue } from './container/mutate.ts'
@@ -61,6 +61,17 @@ export class Splinter extends SetReader<Splinter> {
    */
   static fromRange(start: number, end: number): Splinter {
     return new Splinter().addRange(start, end)
+  }
+
+  /**
+   * The set that a row of bits stands for: bit `v & 31` of word `v >>> 5` says whether `v` is a member. Cheaper than an array
+   * of the members where those are dense.
+   *
+   * @param words Borrowed for the call. O(words).
+   * @throws {@link SplinterError} `VALUE_RANGE` if there are more than 2^27 words.
+   */
+  static fromBits(words: Uint32Array): Splinter {
+    return makeSplinter(fromBits(words))
   }
 
   /**

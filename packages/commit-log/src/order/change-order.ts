@@ -1,4 +1,3 @@
-import { Splinter } from '@graft-ts/splinter'
 import { type Changes, type CommitRecord, type Lsn, layerCountMax, lowerFloor, type RollupLayer } from '@graft-ts/volume'
 import { type NewCommit, type RangeSection, sectionLsn } from '../rollup.ts'
 import { Floors, type Truncation } from './floors.ts'
@@ -117,7 +116,7 @@ export class ChangeOrder {
   changesSince(since: Lsn): Changes | undefined {
     const floor = this.#floors.lowestAfter(since)
     if (floor === 'unclear') return undefined
-    return { pages: Splinter.from(this.#pages.pagesAfter(since - this.#timeZero)), floor }
+    return { pages: this.#pages.pagesAfter(since - this.#timeZero), floor }
   }
 
   /**

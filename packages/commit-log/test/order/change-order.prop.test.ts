@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { Splinter } from '@graft-ts/splinter'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { type CommitRecord, LSN_NONE, type Lsn, nextLsn, type RollupLayer } from '@graft-ts/volume'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type CommitLog, createCommitLogs } from '../../src/index.ts'
 import { ChangeOrder, oldestLayerStart } from '../../src/order/change-order.ts'
 import { buildLayers, decomposeRange, layerSources, type RangeSection, sectionsOf } from '../../src/rollup.ts'
@@ -170,15 +169,6 @@ describe('I9: pulls of processes that take turns', () => {
 })
 
 describe('I4, I9: calls of one process in any interleaving with the store', () => {
-  // Web Crypto answers from a thread of its own, at a time that no scheduler decides.
-  beforeEach(() => {
-    vi.spyOn(crypto.subtle, 'digest').mockImplementation(async (_, data) => {
-      const hash = createHash('sha256').update(new Uint8Array(data as ArrayBuffer))
-      return Uint8Array.from(hash.digest()).buffer
-    })
-  })
-  afterEach(() => vi.restoreAllMocks())
-
   test('every pull is the union of the commits up to the head that it names, which is not older than the call', async () => {
     const call = fc.oneof(fc.constant('append' as const), fc.constant('append elsewhere' as const), fc.nat(30))
     const callers = fc.array(fc.array(call, { minLength: 3, maxLength: 10, size: 'max' }), { minLength: 2, maxLength: 5 })

@@ -83,6 +83,12 @@ describe('a list of pages is a map from page to time, in order of time', () => {
     expect(list.byteLength).toBeLessThan(20_000 * 120)
   })
 
+  test('pages that come in any order end up dense', () => {
+    const list = new PageList()
+    for (let page = 1; page <= 20_000; page++) list.pushNewest(1 + ((page * 7919) % 20_000), page)
+    expect(list.byteLength).toBeLessThanOrEqual(2 * 12 * 20_000)
+  })
+
   test('entries of pages that were cut off are used again', () => {
     const list = new PageList()
     for (let round = 1; round <= 1000; round++) {

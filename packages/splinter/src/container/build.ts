@@ -1,4 +1,5 @@
 import { countBits, setBits } from '../bits.ts'
+import { SplinterError } from '../errors.ts'
 import { CAPACITY } from '../format.ts'
 import {
   BITMAP,
@@ -279,4 +280,18 @@ export function fromBitRow(base: number, words: Uint32Array): Container | undefi
     tree = new TreeContainer(3)
   }
   return simplifyTree(root)
+}
+
+/**
+ * The best container of width 4 for bits from 0 on, as many as there are.
+ *
+ * @param words Not kept.
+ */
+export function fromBits(words: Uint32Array): Container | undefined {
+  const wordsPerBlock = BLOCK_VALUES / 32
+  if (words.length > 2 ** 27) throw new SplinterError('VALUE_RANGE', `bits beyond 2^32 - 1, words=${words.length}`)
+  if (words.length % wordsPerBlock === 0) return fromBitRow(0, words)
+  const whole = new Uint32Array(Math.ceil(words.length / wordsPerBlock) * wordsPerBlock)
+  whole.set(words)
+  return fromBitRow(0, whole)
 }
