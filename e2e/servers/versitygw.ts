@@ -29,7 +29,7 @@ export async function startVersitygw(program: string, folder: string, gatewayCou
     await stop()
     throw error
   }
-  return { name: 'versitygw', gateways, settings: { capabilities: { conditionalDelete: true } }, stop }
+  return { name: 'versitygw', gateways, settings: {}, stop }
 }
 
 function newProcess(program: string, data: string, port: number, logPath: string): ServerProcess {
