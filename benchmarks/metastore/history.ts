@@ -56,8 +56,11 @@ export class CommitMaker {
 /** Appends commits until the log has so many. */
 export async function appendUpTo(log: CommitLog, maker: CommitMaker, lsn: number): Promise<void> {
   const head = (await log.head())?.lsn ?? 0
-  for (let base: number = head; base < lsn; base++) {
-    const outcome = await log.append(maker.next(base as Lsn))
-    if (outcome.type !== 'committed') throw new Error(`somebody else commits here, lsn=${base + 1}`)
-  }
+  for (let base: number = head; base < lsn; base++) await append(log, maker.next(base as Lsn))
+}
+
+/** Appends a commit that nobody competes with. */
+export async function append(log: CommitLog, attempt: CommitAttempt): Promise<void> {
+  const outcome = await log.append(attempt)
+  if (outcome.type !== 'committed') throw new Error(`somebody else commits here, lsn=${attempt.baseLsn + 1}`)
 }
