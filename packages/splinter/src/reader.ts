@@ -83,12 +83,12 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return Number.isInteger(index) && index >= 0 && index < this.#core.size ? this.#core.select(index) : undefined
   }
 
-  /** The lowest member; `undefined` if the set is empty. */
+  /** The lowest member; `undefined` if the set is empty. O(1). */
   first(): number | undefined {
     return this.size === 0 ? undefined : this.#core.first()
   }
 
-  /** The highest member; `undefined` if the set is empty. */
+  /** The highest member; `undefined` if the set is empty. O(1). */
   last(): number | undefined {
     return this.size === 0 ? undefined : this.#core.last()
   }
@@ -99,7 +99,7 @@ export abstract class SetReader<Owned> implements Iterable<number> {
   }
 
   /**
-   * Whether all values from `start` to `end`, both inclusive, are members. True if `start` is above `end`.
+   * Whether all values from `start` to `end`, both inclusive, are members. True if `start` is above `end`. Costs as {@link rank}.
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -112,7 +112,7 @@ export abstract class SetReader<Owned> implements Iterable<number> {
   }
 
   /**
-   * Whether any value from `start` to `end`, both inclusive, is a member. False if `start` is above `end`.
+   * Whether any value from `start` to `end`, both inclusive, is a member. False if `start` is above `end`. O(log n).
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -126,7 +126,8 @@ export abstract class SetReader<Owned> implements Iterable<number> {
 
   /**
    * The members from `start` to `end`, both inclusive, ascending. The iterator sees changes that are made meanwhile, as
-   * that of an ECMAScript Set does: a member is visited if it is above the last one visited when its turn comes.
+   * that of an ECMAScript Set does: a member is visited if it is above the last one visited when its turn comes. O(log n) to
+   * begin, and for each chunk of up to 256 members.
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -150,12 +151,12 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return this.range(0, VALUE_MAX)
   }
 
-  /** Each member twice, as an ECMAScript Set's `entries` gives it. */
+  /** Each member twice, as an ECMAScript Set's `entries` gives it; costs several times as much as {@link keys}. */
   *entries(): IterableIterator<[number, number]> {
     for (const value of this.range(0, VALUE_MAX)) yield [value, value]
   }
 
-  /** Calls a function with each member, ascending. */
+  /** Calls a function with each member, ascending. O(n). */
   forEach(callback: (value: number, key: number, set: this) => void, thisArg?: unknown): void {
     for (const value of this.range(0, VALUE_MAX)) callback.call(thisArg, value, value, this)
   }
@@ -165,17 +166,20 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return this.#combine(other, UNION)
   }
 
-  /** The members of both sets, as a new set. What cannot be a member is ignored. */
+  /**
+   * The members of both sets, as a new set. What cannot be a member is ignored. Costs as {@link union}; if one of the sets has few
+   * members beside the other, these are looked up in that.
+   */
   intersection(other: SetLike): Owned {
     return this.#combine(other, INTERSECTION)
   }
 
-  /** The members that the other set lacks, as a new set. What cannot be a member is ignored. */
+  /** The members that the other set lacks, as a new set. What cannot be a member is ignored. Costs as {@link intersection}. */
   difference(other: SetLike): Owned {
     return this.#combine(other, DIFFERENCE)
   }
 
-  /** The members of exactly one of the sets, as a new set. */
+  /** The members of exactly one of the sets, as a new set. Costs as {@link union}. */
   symmetricDifference(other: SetLike): Owned {
     return this.#combine(other, SYMMETRIC_DIFFERENCE)
   }
@@ -184,30 +188,33 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return this.#splinterOf(combineSets(this.#core, coreOfSet(other, operation.right).core, operation, false))
   }
 
-  /** Whether the other set has all members. */
+  /** Whether the other set has all members. Costs as {@link intersection} at most, and nothing where sizes or ends tell. */
   isSubsetOf(other: SetLike): boolean {
     return isSubset(this.#core, coreOfSet(other, false).core)
   }
 
-  /** Whether all members of the other set are in this one. */
+  /** Whether all members of the other set are in this one. Costs as {@link isSubsetOf}. */
   isSupersetOf(other: SetLike): boolean {
     const { core, others } = coreOfSet(other, false)
     return others === 0 && isSubset(core, this.#core)
   }
 
-  /** Whether the sets have no member in common. */
+  /** Whether the sets have no member in common. Costs as {@link isSubsetOf}. */
   isDisjointFrom(other: SetLike): boolean {
     return areDisjoint(this.#core, coreOfSet(other, false).core)
   }
 
-  /** Whether the sets have the same members. Encoded bytes may differ all the same, unless they are canonical. */
+  /**
+   * Whether the sets have the same members. Encoded bytes may differ all the same, unless they are
+   * canonical. Costs as {@link isSubsetOf}.
+   */
   equals(other: SetLike): boolean {
     const { core, others } = coreOfSet(other, false)
     return others === 0 && core.size === this.size && isSubset(core, this.#core)
   }
 
   /**
-   * All members, ascending, in fresh memory that the caller owns: 4 bytes each.
+   * All members, ascending, in fresh memory that the caller owns: 4 bytes each. O(n).
    *
    * @throws {@link SplinterError} `SET_TOO_LARGE` above 2^30 members.
    */
@@ -231,7 +238,7 @@ export abstract class SetReader<Owned> implements Iterable<number> {
     return encodeSet(this.#core.operand().container, options.optimize ?? true)
   }
 
-  /** The size and the first members. */
+  /** The size and the first members, 16 at most. */
   toString(): string {
     const shown = new Uint32Array(INSPECTED)
     const length = this.#core.copyFrom(0, shown)

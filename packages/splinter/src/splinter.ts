@@ -3,7 +3,7 @@ import { fromBits, fromRange } from './container/build.ts'
 import { type Container, cloneContainer } from './container/container.ts'
 import { ContainerCore, TemporaryCore } from './container/container-core.ts'
 import { addValue, deleteValue } from './container/mutate.ts'
-import { DIFFERENCE, INTERSECTION, type Operation, UNION } from './container/operation.ts'
+import { DIFFERENCE, INTERSECTION, type Operation, SYMMETRIC_DIFFERENCE, UNION } from './container/operation.ts'
 import type { Core } from './core.ts'
 import { decodeRoot } from './partition/decode.ts'
 import { openFile } from './partition/file.ts'
@@ -55,7 +55,7 @@ export class Splinter extends SetReader<Splinter> {
   }
 
   /**
-   * The set of all values from `start` to `end`, both inclusive; empty if `start` is above `end`.
+   * The set of all values from `start` to `end`, both inclusive; empty if `start` is above `end`. O(1).
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -75,7 +75,7 @@ export class Splinter extends SetReader<Splinter> {
   }
 
   /**
-   * Decodes a set.
+   * Decodes a set. O(bytes).
    *
    * @param bytes Borrowed for the call; nothing of them is kept.
    * @param options.trusted `true` skips checksum and validation, for bytes that have been checked already. What an unsound
@@ -88,7 +88,10 @@ export class Splinter extends SetReader<Splinter> {
     return makeSplinter(decodeRoot(source, end, count))
   }
 
-  /** The union of many sets: cheaper than one after the other. */
+  /**
+   * The union of many sets: cheaper than one after the other. O(all members), or a bit for each value of their span where that
+   * is less.
+   */
   static unionAll(sets: Iterable<SetLike>): Splinter {
     return makeSplinter(unionAll(Array.from(sets, (set) => coreOf(set instanceof SetReader ? set : new Splinter(set)))))
   }
@@ -119,14 +122,14 @@ export class Splinter extends SetReader<Splinter> {
     return core.size < sizeBefore
   }
 
-  /** Removes all members. */
+  /** Removes all members. O(1). */
   clear(): void {
     this.#core.root = undefined
     this.#core.revision++
   }
 
   /**
-   * Adds all values from `start` to `end`, both inclusive; none if `start` is above `end`.
+   * Adds all values from `start` to `end`, both inclusive; none if `start` is above `end`. Costs what is in the range already.
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -136,7 +139,7 @@ export class Splinter extends SetReader<Splinter> {
   }
 
   /**
-   * Removes all values from `start` to `end`, both inclusive; none if `start` is above `end`.
+   * Removes all values from `start` to `end`, both inclusive; none if `start` is above `end`. Costs as {@link addRange}.
    *
    * @throws {@link SplinterError} `VALUE_RANGE`.
    */
@@ -145,29 +148,34 @@ export class Splinter extends SetReader<Splinter> {
     return start > end ? this : this.#become(new TemporaryCore(fromRange(start, end)), DIFFERENCE)
   }
 
-  /** Adds the members of another set: {@link union} in place. */
+  /** Adds the members of another set: {@link union} in place. O(m) where that is small, O(n + m) at most. */
   addAll(other: SetLike): this {
     return this.#become(coreOfSet(other, true).core, UNION)
   }
 
-  /** Removes the members of another set: {@link difference} in place. */
+  /** Removes the members of another set: {@link difference} in place. Costs as {@link addAll}. */
   deleteAll(other: SetLike): this {
     return this.#become(coreOfSet(other, false).core, DIFFERENCE)
   }
 
-  /** Removes what is not in another set: {@link intersection} in place. */
+  /** Removes what is not in another set: {@link intersection} in place. Costs as {@link addAll}. */
   retainAll(other: SetLike): this {
     return this.#become(coreOfSet(other, false).core, INTERSECTION)
   }
 
-  /** Removes the members that another set has as well, and returns them as a new set. */
+  /** Removes the members of another set that are there and adds those that are not: {@link symmetricDifference} in place. */
+  toggleAll(other: SetLike): this {
+    return this.#become(coreOfSet(other, true).core, SYMMETRIC_DIFFERENCE)
+  }
+
+  /** Removes the members that another set has as well, and returns them as a new set. Costs as {@link addAll}. */
   cut(other: SetLike): Splinter {
     const taken = combineSets(this.#core, coreOfSet(other, false).core, INTERSECTION, false)
     if (taken !== undefined) this.#become(new ContainerCore(taken), DIFFERENCE)
     return makeSplinter(taken)
   }
 
-  /** A copy that shares nothing with this set. */
+  /** A copy that shares nothing with this set. O(n). */
   clone(): Splinter {
     return new Splinter(this)
   }

@@ -36,3 +36,17 @@ describe.each(NAMES)('%s', (name) => {
     expect(Splinter.unionAll([new SplinterView(set.toBytes())]).equals(before)).toBe(true)
   })
 })
+
+test('sets in the upper half, whose numbers have the sign bit, and up to the very last value', () => {
+  for (const first of [2 ** 31 - 3000, 2 ** 31, 2 ** 32 - 70_000, 2 ** 32 - 3000]) {
+    const sets = Array.from({ length: 12 }, (_, k) =>
+      Splinter.from(Uint32Array.from({ length: 200 }, (_, i) => Math.min(2 ** 32 - 1, first + 17 * i + k)).slice(0, 170)),
+    )
+    const expected = new Set(sets.flatMap((set) => [...set]))
+    for (const many of [sets, sets.map((set) => new SplinterView(set.toBytes()))]) {
+      const union = Splinter.unionAll([...many, ...many])
+      expect(union.toUint32Array()).toEqual(Uint32Array.from(expected).sort())
+      expect(union.equals(expected)).toBe(true)
+    }
+  }
+})
