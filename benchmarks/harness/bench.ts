@@ -44,7 +44,7 @@ export async function bench(options: BenchOptions): Promise<number> {
     mkdirSync(options.resultsFolder, { recursive: true })
     writeFileSync(join(options.resultsFolder, `${name}.json`), `${JSON.stringify({ name, machine, rows }, null, 2)}\n`)
     const missed = rows.filter(isUnderTarget).length
-    out(`\n${renderTable(rows)}`)
+    out(`\n${(subject.render ?? renderTable)(rows)}`)
     out(`ratio: above 1 we are better. ${missed} of ${rows.length} rows under their target.`)
     out(`${machine.processor}, ${machine.processors} processors, ${machine.platform}, Node ${machine.node}, ${machine.date}`)
     return 0

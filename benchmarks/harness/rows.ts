@@ -1,17 +1,4 @@
-import type { Measurement } from './subject.ts'
-
-/** One line of the results. */
-export interface Row {
-  readonly case: string
-  readonly unit: string
-  readonly ours: number
-  readonly baseline: number
-  readonly baselineName: string
-  /** How much better we are: above 1 better, below 1 worse, whatever the unit. */
-  readonly ratio: number
-  /** The ratio to reach; `null` where there is none. */
-  readonly target: number | null
-}
+import type { Measurement, Row } from './subject.ts'
 
 /** Puts both numbers of a measurement into one ratio. */
 export function rowOf(measurement: Measurement): Row {

@@ -14,6 +14,19 @@ export interface Measurement {
   readonly target?: number | undefined
 }
 
+/** One line of the results. */
+export interface Row {
+  readonly case: string
+  readonly unit: string
+  readonly ours: number
+  readonly baseline: number
+  readonly baselineName: string
+  /** How much better we are: above 1 better, below 1 worse, whatever the unit. */
+  readonly ratio: number
+  /** The ratio to reach; `null` where there is none. */
+  readonly target: number | null
+}
+
 /** What a subject is handed. */
 export interface BenchmarkContext {
   /** An empty folder for this run, deleted after it. */
@@ -27,4 +40,6 @@ export interface Subject {
   /** One sentence: what is compared with what. */
   readonly description: string
   readonly run: (context: BenchmarkContext) => Promise<readonly Measurement[]>
+  /** Shows the rows, if a line for each of them would be too many. */
+  readonly render?: (rows: readonly Row[]) => string
 }

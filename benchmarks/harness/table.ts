@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
-import { isUnderTarget, type Row } from './rows.ts'
+import { isUnderTarget } from './rows.ts'
+import type { Row } from './subject.ts'
 
 /** Three significant digits, without exponents. */
 function numberText(value: number): string {

@@ -17,6 +17,8 @@ export interface Contender<S> {
   decode?(bytes: Uint8Array): S
   /** Opens bytes for a single question. */
   ask?(bytes: Uint8Array, value: number): boolean
+  /** Bytes that its sets take where the engine does not see them. Only differences count. */
+  memoryOutside?(): number
   /** The union of many encoded sets. */
   unionAll?(bytes: readonly Uint8Array[]): S
 }

@@ -1,5 +1,4 @@
 import { Splinter, SplinterView } from '@graft-ts/splinter'
-import { RoaringBitmap32 } from 'roaring-wasm'
 import { TypedFastBitSet } from 'typedfastbitset'
 import type { Contender } from './contender.ts'
 
@@ -29,38 +28,6 @@ export const splinterView: Contender<SplinterView> = {
   has: (set, value) => set.has(value),
   rank: (set, value) => set.rank(value),
   select: (set, index) => set.select(index)!,
-}
-
-export const roaringWasm: Contender<RoaringBitmap32> = {
-  name: 'roaring-wasm',
-  make: (values) => {
-    const set = new RoaringBitmap32(values)
-    set.runOptimize()
-    return set
-  },
-  drop: (set) => {
-    set.dispose()
-  },
-  size: (set) => set.size,
-  has: (set, value) => set.has(value),
-  rank: (set, value) => set.rank(value),
-  select: (set, index) => set.select(index),
-  union: (a, b) => RoaringBitmap32.or(a, b),
-  intersection: (a, b) => RoaringBitmap32.and(a, b),
-  encode: (set) => set.serialize('portable'),
-  decode: (bytes) => RoaringBitmap32.deserialize(bytes, 'portable'),
-  ask: (bytes, value) => {
-    const set = RoaringBitmap32.deserialize(bytes, 'portable')
-    const isMember = set.has(value)
-    set.dispose()
-    return isMember
-  },
-  unionAll: (all) => {
-    const sets = all.map((bytes) => RoaringBitmap32.deserialize(bytes, 'portable'))
-    const union = RoaringBitmap32.orMany(sets)
-    for (const set of sets) set.dispose()
-    return union
-  },
 }
 
 export const typedFastBitSet: Contender<TypedFastBitSet> = {

@@ -3,12 +3,16 @@ import { type Random, seeded } from './random.ts'
 /** The columns of the table of targets. */
 export type Family = 'pages' | 'sparse' | 'dense'
 
-/** Sets of one make, and what they are asked. */
-export interface Workload {
+/** Sets of one make. */
+export interface WorkloadInfo {
   readonly name: string
   readonly family: Family
   /** Whether slow and memory-hungry contenders run it too. */
   readonly isForAll: boolean
+}
+
+/** Sets of one make, and what they are asked. */
+export interface Workload extends WorkloadInfo {
   /** Ascending members of each set. */
   readonly sets: readonly Uint32Array[]
   /** What each set is asked: as many members as others, all different, shuffled. 65,536 or more altogether. */
@@ -77,16 +81,14 @@ function probesOf(random: Random, members: Uint32Array, family: Family, wanted: 
   return order
 }
 
-interface Make {
-  readonly name: string
-  readonly family: Family
-  readonly isForAll?: boolean
+interface Make extends WorkloadInfo {
   /** How many sets: so many that all their members are probes enough. */
   readonly sets: number
   readonly make: (random: Random) => Uint32Array
 }
 
-const MAKES: readonly Make[] = [
+/** What there is, in the order of the results. */
+export const WORKLOADS: readonly Make[] = [
   ...[10, 50, 200, 500].map((size) => ({
     name: `${size} pages`,
     family: 'pages' as const,
@@ -101,8 +103,14 @@ const MAKES: readonly Make[] = [
     sets: Math.max(2, Math.ceil(PROBES_MIN / 2 / size)),
     make: (random: Random) => sparseSet(random, size),
   })),
-  { name: 'dense, 9 of 10 below 131,072', family: 'dense', sets: 4, make: (random) => crowd(random, 131_072, 9) },
-  { name: '500 runs', family: 'dense', sets: 4, make: (random) => runSet(random, 500) },
+  {
+    name: 'dense, 9 of 10 below 131,072',
+    family: 'dense',
+    isForAll: false,
+    sets: 4,
+    make: (random) => crowd(random, 131_072, 9),
+  },
+  { name: '500 runs', family: 'dense', isForAll: false, sets: 4, make: (random) => runSet(random, 500) },
   {
     name: 'bitmaps, 3 of 10 below 262,144',
     family: 'dense',
@@ -112,13 +120,23 @@ const MAKES: readonly Make[] = [
   },
 ]
 
+function generate(index: number): { random: Random; sets: Uint32Array[] } {
+  const random = seeded(1000 + index)
+  const { sets, make } = WORKLOADS[index]!
+  return { random, sets: Array.from({ length: sets }, () => make(random)) }
+}
+
+/** The sets of one workload alone. */
+export function setsOf(index: number): Uint32Array[] {
+  return generate(index).sets
+}
+
 /** All workloads, the same ones in every run. */
 export function workloads(): Workload[] {
-  return MAKES.map(({ name, family, isForAll, sets: count, make }, index) => {
-    const random = seeded(1000 + index)
-    const sets = Array.from({ length: count }, () => make(random))
+  return WORKLOADS.map(({ name, family, isForAll, sets: count }, index) => {
+    const { random, sets } = generate(index)
     const probes = sets.map((set) => probesOf(random, set, family, Math.ceil(PROBES_MIN / count)))
-    return { name, family, isForAll: isForAll ?? false, sets, probes }
+    return { name, family, isForAll, sets, probes }
   })
 }
 
