@@ -66,13 +66,13 @@ export function copyVec(
 }
 
 /** How many runs are read before they are looked at: reading them one by one takes longer. */
-export const RUNS_AT_ONCE = 256
+const RUNS_AT_ONCE = 256
 // Written of each run in any case.
 const RUN_WRITTEN = 4
 const readNumbers = new Uint32Array(2 * RUNS_AT_ONCE)
 
 /** Reads up to {@link RUNS_AT_ONCE} runs, two numbers each. They stay where they are until the next call. */
-export function readRuns(source: PartitionBytes, width: number, place: number, numbers: number): Uint32Array {
+function readRuns(source: PartitionBytes, width: number, place: number, numbers: number): Uint32Array {
   copyVec(source, width, place, numbers, 0, readNumbers, 0)
   return readNumbers
 }
