@@ -1,11 +1,12 @@
-import { runsFromSorted } from './build.ts'
-import { ListContainer, RUNS, RunContainer } from './container.ts'
+import { ListContainer, type RunContainer } from './container.ts'
 import { allocate, shrink } from './memory.ts'
 import { DIFFERENCE, INTERSECTION, type Operation, UNION } from './operation.ts'
 import { lowerBound } from './search.ts'
 
 // From this ratio of lengths on, looking up each value of the shorter list beats walking along the longer one.
 const GALLOP_RATIO = 32
+// Shorter lists are merged before they are cut in halves.
+const HALVED_MIN = 32
 
 /** Combines two lists. The answer may be longer than lists ought to be. */
 export function mergeLists(a: ListContainer, b: ListContainer, operation: Operation): ListContainer | undefined {
@@ -21,6 +22,10 @@ function listOf(out: Uint32Array, count: number): ListContainer | undefined {
 /*
  * The merge loops choose by arithmetic: which list the next value comes from cannot be predicted, and a wrong guess of the
  * processor costs more than the rest of the step. `Number(condition)` is 1 or 0.
+ *
+ * What remains is a long chain: each step needs the positions of the step before. So the two most frequent operations cut the
+ * lists in halves at the same value and merge both at once; a processor works on two such chains in little more time than on
+ * one.
  */
 
 function uniteLists(left: ListContainer, right: ListContainer): ListContainer | undefined {
@@ -29,9 +34,44 @@ function uniteLists(left: ListContainer, right: ListContainer): ListContainer | 
   const n = left.count
   const m = right.count
   const out = allocate(n + m)
+  const half = n < HALVED_MIN ? 0 : n >>> 1
+  const cut = half === 0 ? 0 : lowerBound(b, 0, m, a[half]!)
   let i = 0
   let j = 0
   let at = 0
+  let k = half
+  let l = cut
+  let upperAt = half + cut
+  while (i < half && j < cut && k < n && l < m) {
+    const x = a[i]!
+    const y = b[j]!
+    const fromA = Number(x <= y)
+    out[at++] = y ^ ((x ^ y) & -fromA)
+    i += fromA
+    j += Number(y <= x)
+    const u = a[k]!
+    const v = b[l]!
+    const upperFromA = Number(u <= v)
+    out[upperAt++] = v ^ ((u ^ v) & -upperFromA)
+    k += upperFromA
+    l += Number(v <= u)
+  }
+  at = unitePart(a, i, half, b, j, cut, out, at)
+  upperAt = unitePart(a, k, n, b, l, m, out, upperAt)
+  return listOf(out, closeGap(out, at, half + cut, upperAt))
+}
+
+/** Unites the elements `i` to `n - 1` with `j` to `m - 1`. Gives the index behind the last value written. */
+function unitePart(
+  a: Uint32Array,
+  i: number,
+  n: number,
+  b: Uint32Array,
+  j: number,
+  m: number,
+  out: Uint32Array,
+  at: number,
+): number {
   while (i < n && j < m) {
     const x = a[i]!
     const y = b[j]!
@@ -42,7 +82,13 @@ function uniteLists(left: ListContainer, right: ListContainer): ListContainer | 
   }
   while (i < n) out[at++] = a[i++]!
   while (j < m) out[at++] = b[j++]!
-  return listOf(out, at)
+  return at
+}
+
+/** Moves the elements `start` to `end - 1` down to `at`. Gives the index behind them. */
+function closeGap(out: Uint32Array, at: number, start: number, end: number): number {
+  if (at < start) out.copyWithin(at, start, end)
+  return at + end - start
 }
 
 function mergeDistinct(left: ListContainer, right: ListContainer): ListContainer | undefined {
@@ -75,18 +121,46 @@ function intersectLists(shorter: ListContainer, longer: ListContainer): ListCont
   const b = longer.data
   const n = shorter.count
   const m = longer.count
+  if (m >= GALLOP_RATIO * n) return lookUpList(shorter, longer)
   const out = allocate(n)
+  const half = n < HALVED_MIN ? 0 : n >>> 1
+  const cut = half === 0 ? 0 : lowerBound(b, 0, m, a[half]!)
   let i = 0
   let j = 0
   let at = 0
-  if (m >= GALLOP_RATIO * n) {
-    for (; i < n && j < m; i++) {
-      const x = a[i]!
-      j = lowerBound(b, j, m, x)
-      if (j < m && b[j] === x) out[at++] = x
-    }
-    return listOf(out, at)
+  let k = half
+  let l = cut
+  let upperAt = half
+  while (i < half && j < cut && k < n && l < m) {
+    const x = a[i]!
+    const y = b[j]!
+    out[at] = x
+    at += Number(x === y)
+    i += Number(x <= y)
+    j += Number(y <= x)
+    const u = a[k]!
+    const v = b[l]!
+    out[upperAt] = u
+    upperAt += Number(u === v)
+    k += Number(u <= v)
+    l += Number(v <= u)
   }
+  at = intersectPart(a, i, half, b, j, cut, out, at)
+  upperAt = intersectPart(a, k, n, b, l, m, out, upperAt)
+  return listOf(out, closeGap(out, at, half, upperAt))
+}
+
+/** What the elements `i` to `n - 1` have in common with `j` to `m - 1`. Gives the index behind the last value written. */
+function intersectPart(
+  a: Uint32Array,
+  i: number,
+  n: number,
+  b: Uint32Array,
+  j: number,
+  m: number,
+  out: Uint32Array,
+  at: number,
+): number {
   while (i < n && j < m) {
     const x = a[i]!
     const y = b[j]!
@@ -94,6 +168,17 @@ function intersectLists(shorter: ListContainer, longer: ListContainer): ListCont
     at += Number(x === y)
     i += Number(x <= y)
     j += Number(y <= x)
+  }
+  return at
+}
+
+function lookUpList(shorter: ListContainer, longer: ListContainer): ListContainer | undefined {
+  const out = allocate(shorter.count)
+  let at = 0
+  for (let i = 0, j = 0; i < shorter.count && j < longer.count; i++) {
+    const x = shorter.data[i]!
+    j = lowerBound(longer.data, j, longer.count, x)
+    if (j < longer.count && longer.data[j] === x) out[at++] = x
   }
   return listOf(out, at)
 }
@@ -138,43 +223,4 @@ export function keepByRuns(list: ListContainer, { data, runs }: RunContainer, is
     if (isIn === isInside) out[at++] = value
   }
   return listOf(out, at)
-}
-
-/**
- * Combines two lists or run containers by walking along the points at which membership changes. Point `i` of a container is
- * the start of a run if `i` is even, and the first value behind it if it is odd: `i & 1` says whether the walk is in a run.
- */
-export function sweepRuns(
-  left: ListContainer | RunContainer,
-  right: ListContainer | RunContainer,
-  operation: Operation,
-): RunContainer {
-  const { data: a, runs: runsA } = asRuns(left)
-  const { data: b, runs: runsB } = asRuns(right)
-  const kept = [false, operation.left, operation.right, operation.both]
-  // Each run of the answer begins at one change and ends at another; each run of an operand has two of them.
-  const out = allocate(2 * (runsA + runsB))
-  let i = 0
-  let j = 0
-  let points = 0
-  let count = 0
-  while (i < 2 * runsA || j < 2 * runsB) {
-    const x = i < 2 * runsA ? a[i]! + (i & 1) : Infinity
-    const y = j < 2 * runsB ? b[j]! + (j & 1) : Infinity
-    if (x <= y) i++
-    if (y <= x) j++
-    const isKept = kept[(i & 1) | ((j & 1) << 1)]!
-    if (isKept === ((points & 1) === 1)) continue
-    const point = x < y ? x : y
-    if (isKept) count -= point
-    else count += point
-    out[points] = isKept ? point : point - 1
-    points++
-  }
-  return new RunContainer(shrink(out, points), points / 2, count)
-}
-
-/** A container as runs; those of a run container are not copied. */
-function asRuns(container: ListContainer | RunContainer): RunContainer {
-  return container.kind === RUNS ? container : runsFromSorted(container.data, container.count)
 }

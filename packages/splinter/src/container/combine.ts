@@ -1,7 +1,8 @@
 import { CAPACITY } from '../format.ts'
 import { fromCrowd, fromRuns, simplifyTree, sliceRuns } from './build.ts'
 import { combineBlocks } from './combine-blocks.ts'
-import { keepByRuns, mergeLists, sweepRuns } from './combine-leaves.ts'
+import { keepByRuns, mergeLists } from './combine-leaves.ts'
+import { combineRuns } from './combine-runs.ts'
 import {
   BITMAP,
   baseOf,
@@ -50,8 +51,8 @@ export function combine(left: Operand, right: Operand, operation: Operation, wid
   if (a.kind === LIST && b.kind === LIST) return fitted(mergeLists(a, b, operation), width)
   if (a.kind === LIST && b.kind === RUNS && !operation.right) return keepByRuns(a, b, operation.both)
   if (a.kind === RUNS && b.kind === LIST && operation === INTERSECTION) return keepByRuns(b, a, true)
-  const swept = sweepRuns(a, b, operation)
-  return fromRuns(swept.data, swept.runs, swept.count, width)
+  const runs = combineRuns(a, b, operation)
+  return fromRuns(runs.data, runs.runs, runs.count, width)
 }
 
 function take({ container, isOwned }: Operand): Container | undefined {

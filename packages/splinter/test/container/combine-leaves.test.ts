@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { runsFromSorted } from '../../src/container/build.ts'
+import { combine } from '../../src/container/combine.ts'
+import { type Container, ListContainer } from '../../src/container/container.ts'
+import { DIFFERENCE, INTERSECTION, type Operation, SYMMETRIC_DIFFERENCE, UNION } from '../../src/container/operation.ts'
+import { copyValues } from '../../src/container/query.ts'
+import { ascending } from '../sets.ts'
+
+const OPERATIONS: [string, Operation][] = [
+  ['union', UNION],
+  ['intersection', INTERSECTION],
+  ['difference', DIFFERENCE],
+  ['symmetric difference', SYMMETRIC_DIFFERENCE],
+]
+
+const listOf = (values: Uint32Array): Container | undefined =>
+  values.length === 0 ? undefined : new ListContainer(values, values.length)
+const runsOf = (values: Uint32Array): Container | undefined =>
+  values.length === 0 ? undefined : runsFromSorted(values, values.length)
+
+function membersOf(container: Container | undefined): number[] {
+  if (container === undefined) return []
+  const values = new Uint32Array(container.count)
+  copyValues(container, values, 0)
+  return [...values]
+}
+
+function expected(a: Uint32Array, b: Uint32Array, { left, right, both }: Operation): number[] {
+  const inA = new Set(a)
+  const inB = new Set(b)
+  return [...ascending(new Set([...a, ...b]))].filter((v) => (inA.has(v) ? (inB.has(v) ? both : left) : right))
+}
+
+// One list against another that lies below it, among it, above it, or shares its lower or upper half: the halves in which
+// lists are merged then end at different times.
+const lengths = [1, 2, 31, 32, 33, 64, 200]
+const series = (length: number, start: number, step: number): Uint32Array =>
+  Uint32Array.from({ length }, (_, i) => 2 ** 31 + start + i * step)
+
+test.each(OPERATIONS)('%s of lists of all lengths and places', (_name, operation) => {
+  for (const n of lengths) {
+    const a = series(n, 0, 3)
+    for (const m of lengths) {
+      for (const b of [series(m, -4 * m, 3), series(m, -m, 2), series(m, 0, 3), series(m, 2 * n, 1), series(m, 3 * n, 3)]) {
+        const result = combine({ container: listOf(a), isOwned: false }, { container: listOf(b), isOwned: false }, operation, 4)
+        expect(membersOf(result)).toEqual(expected(a, b, operation))
+      }
+    }
+  }
+})
+
+// Eight places as bits of a number, at the ends of the range: every way in which a few runs can touch, meet and overlap.
+test.each(OPERATIONS)('%s of runs in every position', (_name, operation) => {
+  const sets = Array.from({ length: 256 }, (_, bits) => [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (bits >>> bit) & 1))
+  for (const base of [0, 2 ** 32 - 8]) {
+    const all = sets.map((places) => Uint32Array.from(places, (place) => base + place))
+    for (const a of all) {
+      for (const b of all.slice(1).filter((_, i) => (i * 7 + a.length) % 5 === 0)) {
+        const result = combine({ container: runsOf(a), isOwned: false }, { container: runsOf(b), isOwned: false }, operation, 4)
+        expect(membersOf(result)).toEqual(expected(a, b, operation))
+      }
+    }
+  }
+})
