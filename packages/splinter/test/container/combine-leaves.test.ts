@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { runsFromSorted } from '../../src/container/build.ts'
 import { combine } from '../../src/container/combine.ts'
-import { type Container, ListContainer } from '../../src/container/container.ts'
+import { type Container, ListContainer, RUNS } from '../../src/container/container.ts'
 import { DIFFERENCE, INTERSECTION, type Operation, SYMMETRIC_DIFFERENCE, UNION } from '../../src/container/operation.ts'
 import { copyValues } from '../../src/container/query.ts'
 import { ascending } from '../sets.ts'
@@ -49,15 +49,21 @@ test.each(OPERATIONS)('%s of lists of all lengths and places', (_name, operation
   }
 })
 
-// Eight places as bits of a number, at the ends of the range: every way in which a few runs can touch, meet and overlap.
+// Eight places of 16 values each as bits of a number, at the ends of the range: every way in which a few runs can touch, meet
+// and overlap.
 test.each(OPERATIONS)('%s of runs in every position', (_name, operation) => {
   const sets = Array.from({ length: 256 }, (_, bits) => [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (bits >>> bit) & 1))
-  for (const base of [0, 2 ** 32 - 8]) {
-    const all = sets.map((places) => Uint32Array.from(places, (place) => base + place))
+  for (const base of [0, 2 ** 32 - 128]) {
+    const all = sets.map((places) =>
+      Uint32Array.from({ length: 16 * places.length }, (_, i) => base + 16 * places[i >>> 4]! + (i & 15)),
+    )
     for (const a of all) {
-      for (const b of all.slice(1).filter((_, i) => (i * 7 + a.length) % 5 === 0)) {
+      for (const b of all.slice(1).filter((_, i) => (i * 7 + a.length) % 29 === 0)) {
         const result = combine({ container: runsOf(a), isOwned: false }, { container: runsOf(b), isOwned: false }, operation, 4)
         expect(membersOf(result)).toEqual(expected(a, b, operation))
+        // Runs that touch are one.
+        if (result?.kind === RUNS)
+          expect(result.runs).toBe(runsFromSorted(Uint32Array.from(membersOf(result)), result.count).runs)
       }
     }
   }
