@@ -1,6 +1,6 @@
 import { lowestBit } from '../bits.ts'
 import { CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC, SEGMENT_LIST_MAX } from '../format.ts'
-import { bitsAt, type PartitionBytes, restOf, runOf, segmentAt, TreeIndex, uint24 } from './partition.ts'
+import { bitsAt, type PartitionBytes, restOf, segmentAt, TreeIndex } from './partition.ts'
 
 /**
  * Writes values to `out` from `at` on, in order, until it is full.
@@ -20,7 +20,7 @@ export function copyPartition(
 ): number {
   switch (source.bytes[end - 1]) {
     case KIND_FULL:
-      return copyRun(base + from, base + CAPACITY[width]! - 1, out, at)
+      return copyRun((base + from) | 0, CAPACITY[width]! - 1 - from, out, at)
     case KIND_BITMAP:
       return copyBitmap(source, width, end, base, from, out, at)
     case KIND_VEC: {
@@ -50,32 +50,27 @@ export function copyVec(
   out: Uint32Array,
   at: number,
 ): void {
+  // A base may be a floating-point number to the engine. Arrays of unsigned numbers take signed ones modulo 2^32.
+  const low = base | 0
+  const end = at + length
   switch (width) {
     case 1:
-      for (let i = 0; i < length; i++) out[at + i] = base + bytes[place + i]!
+      for (let i = at, from = place; i < end; i++, from++) out[i] = low + bytes[from]!
       return
     case 2:
-      for (let i = 0; i < length; i++) out[at + i] = base + view.getUint16(place + 2 * i, false)
+      for (let i = at, from = place; i < end; i++, from += 2) out[i] = low + view.getUint16(from, false)
       return
     case 3:
-      for (let i = 0; i < length; i++) out[at + i] = base + uint24(bytes, place + 3 * i)
+      // With the byte behind it, which is there: at least the count follows.
+      for (let i = at, from = place; i < end; i++, from += 3) out[i] = low + (view.getInt32(from, false) >>> 8)
       return
     default:
-      for (let i = 0; i < length; i++) out[at + i] = view.getUint32(place + 4 * i, false)
+      for (let i = at, from = place; i < end; i++, from += 4) out[i] = view.getInt32(from, false)
   }
 }
 
-/** How many runs are read before they are looked at: reading them one by one takes longer. */
-const RUNS_AT_ONCE = 256
 // Written of each run in any case.
 const RUN_WRITTEN = 4
-const readNumbers = new Uint32Array(2 * RUNS_AT_ONCE)
-
-/** Reads up to {@link RUNS_AT_ONCE} runs, two numbers each. They stay where they are until the next call. */
-function readRuns(source: PartitionBytes, width: number, place: number, numbers: number): Uint32Array {
-  copyVec(source, width, place, numbers, 0, readNumbers, 0)
-  return readNumbers
-}
 
 function copyRuns(
   source: PartitionBytes,
@@ -86,23 +81,46 @@ function copyRuns(
   out: Uint32Array,
   at: number,
 ): number {
-  const { index, runs, start } = runOf(source, width, end, from)
+  const runs = source.count(width, end)
+  const runsEnd = end - 1 - width
+  const start = runsEnd - 2 * runs * width
+  // The first run that ends at or above the lowest value wanted.
+  const index = from === 0 ? 0 : source.countBelow(start + width, runs, width, 2 * width, from)
+  const low = base | 0
+  let place = start + 2 * index * width
   let next = at
-  for (let done = index; done < runs && next < out.length; done += RUNS_AT_ONCE) {
-    const length = 2 * Math.min(RUNS_AT_ONCE, runs - done)
-    const numbers = readRuns(source, width, start + 2 * done * width, length)
-    if (done === index) numbers[0] = Math.max(numbers[0]!, from)
-    for (let i = 0; i < length && next < out.length; i += 2) next = copyRun(base + numbers[i]!, base + numbers[i + 1]!, out, next)
+  if (width === 2) {
+    const { view } = source
+    const lowest = from | 0
+    for (; place < runsEnd && next < out.length; place += 4) {
+      const run = view.getInt32(place, false)
+      const last = run & 0xffff
+      const first = Math.max(run >>> 16, lowest)
+      next = copyRun((low + first) | 0, last - first, out, next)
+    }
+  } else {
+    for (; place < runsEnd && next < out.length; place += 2 * width) {
+      const first = Math.max(source.number(place, width), from)
+      next = copyRun((low + first) | 0, source.number(place + width, width) - first, out, next)
+    }
   }
   return next
 }
 
-function copyRun(first: number, last: number, out: Uint32Array, at: number): number {
-  const length = Math.min(last - first + 1, out.length - at)
+/** `steps`: from the first value to the last. */
+function copyRun(first: number, steps: number, out: Uint32Array, at: number): number {
+  const room = out.length - at
+  const length = steps < room ? steps + 1 : room
   let i = 0
   // As if every run were that long at least: how long the next one is cannot be predicted, and a wrong guess costs more. What
   // is too much is written over by the next run, or not counted.
-  if (at + RUN_WRITTEN <= out.length) for (; i < RUN_WRITTEN; i++) out[at + i] = first + i
+  if (room >= RUN_WRITTEN) {
+    out[at] = first
+    out[at + 1] = first + 1
+    out[at + 2] = first + 2
+    out[at + 3] = first + 3
+    i = RUN_WRITTEN
+  }
   for (; i < length; i++) out[at + i] = first + i
   return at + length
 }
@@ -117,13 +135,14 @@ function copyBitmap(
   at: number,
 ): number {
   const start = bitsAt(width, end)
+  const lowest = base | 0
   let next = at
   let mask = -1 << (from & 31)
   for (let low = from - (from & 31); low < CAPACITY[width]! && next < out.length; low += 32) {
     let word = view.getInt32(start + low / 8, true) & mask
     mask = -1
     while (word !== 0 && next < out.length) {
-      out[next++] = base + low + lowestBit(word)
+      out[next++] = lowest + low + lowestBit(word)
       word &= word - 1
     }
   }
@@ -151,7 +170,7 @@ function copyTree(
     const segment = segments[segmentsAt + i]!
     const rest = segment === wanted ? restOf(from, width) : 0
     const childEnd = index.childEnd(i)
-    const childBase = base + segment * size
+    const childBase = (base + segment * size) | 0
     // Most children of most sets are short vecs of single bytes.
     const count = source.bytes[childEnd - 2]! + 1
     if (width === 2 && rest === 0 && source.bytes[childEnd - 1] === KIND_VEC && count <= out.length - next) {

@@ -2,7 +2,7 @@ import { countBitsOfBytes, popcount } from '../bits.ts'
 import { BITMAP_BYTES, SEGMENT_LIST_MAX, SEGMENTS_MAX, segmentStoreBytes } from '../format.ts'
 
 /** The big-endian number of three bytes at `at`. */
-export function uint24(bytes: Uint8Array, at: number): number {
+function uint24(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
 }
 
@@ -198,19 +198,6 @@ export class TreeIndex {
 /** Where the bits of a bitmap begin. */
 export function bitsAt(width: number, end: number): number {
   return end - 1 - BITMAP_BYTES[width]!
-}
-
-/** The first run that ends at or above `value`, and its place; `first` is `Infinity` behind the last run. */
-export function runOf(
-  source: PartitionBytes,
-  width: number,
-  end: number,
-  value: number,
-): { index: number; first: number; runs: number; start: number } {
-  const runs = source.count(width, end)
-  const start = end - 1 - width - 2 * runs * width
-  const index = source.countBelow(start + width, runs, width, 2 * width, value)
-  return { index, first: index < runs ? source.number(start + 2 * index * width, width) : Infinity, runs, start }
 }
 
 /** The segment of a value on a level. */

@@ -1,6 +1,6 @@
 import { setBits } from '../bits.ts'
 import { BITMAP_BYTES, CAPACITY, KIND_BITMAP, KIND_FULL, KIND_RUN, KIND_TREE, KIND_VEC, SEGMENT_LIST_MAX } from '../format.ts'
-import { bitsAt, type PartitionBytes, TreeIndex, uint24 } from './partition.ts'
+import { bitsAt, type PartitionBytes, TreeIndex } from './partition.ts'
 
 /*
  * Members of a sound partition as bits of a row, straight from the bytes. A row begins at a multiple of a block's 65,536 values and
@@ -10,15 +10,17 @@ import { bitsAt, type PartitionBytes, TreeIndex, uint24 } from './partition.ts'
 /**
  * Sets a bit for each member.
  *
- * @param offset What the levels above add to the members, less what the row's lowest bit stands for.
+ * @param from What the levels above add to the members, less what the row's lowest bit stands for.
  */
-export function setRowBits(source: PartitionBytes, width: number, end: number, offset: number, row: Uint32Array): void {
+export function setRowBits(source: PartitionBytes, width: number, end: number, from: number, row: Uint32Array): void {
+  // Modulo 2^32, as a number that the engine knows to be an integer: its sum with a member is exact all the same.
+  const offset = from | 0
   switch (source.bytes[end - 1]) {
     case KIND_FULL:
       setBits(row, offset, offset + CAPACITY[width]! - 1)
       break
     case KIND_BITMAP:
-      orBitmap(source.view, width, bitsAt(width, end), offset, row)
+      orBitmap(source.view, width, bitsAt(width, end), width === 4 ? from : offset, row)
       break
     case KIND_VEC: {
       const count = source.count(width, end)
@@ -74,10 +76,10 @@ function setValues(
       for (let at = place; at < end; at += 2) setBit(row, offset + view.getUint16(at, false))
       break
     case 3:
-      for (let at = place; at < end; at += 3) setBit(row, offset + uint24(bytes, at))
+      for (let at = place; at < end; at += 3) setBit(row, offset + (view.getInt32(at, false) >>> 8))
       break
     default:
-      for (let at = place; at < end; at += 4) setBit(row, offset + view.getUint32(at, false))
+      for (let at = place; at < end; at += 4) setBit(row, offset + view.getInt32(at, false))
   }
 }
 
