@@ -1,3 +1,4 @@
+import { bodyLength, type ObjectBody } from './bodies.ts'
 import type {
   CallOptions,
   CompareAndSwapOptions,
@@ -52,8 +53,8 @@ export abstract class AroundCalls implements ObjectStore {
     return this.around(call, async (signal) => this.#store.head(key, { ...options, signal }))
   }
 
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    const call = write('put', key, options, { bodyBytes: body.byteLength })
+  async put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
+    const call = write('put', key, options, { bodyBytes: bodyLength(body) })
     return this.around(call, async (signal) => this.#store.put(key, body, { ...options, signal }))
   }
 

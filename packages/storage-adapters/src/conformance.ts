@@ -6,6 +6,7 @@ import { listingChecks } from './conformance/listings.ts'
 import { objectChecks } from './conformance/objects.ts'
 import { raceChecks } from './conformance/races.ts'
 import { rangeChecks } from './conformance/ranges.ts'
+import { streamChecks } from './conformance/streams.ts'
 import { type CheckGroup, equal, type Trial } from './conformance/trial.ts'
 import { unknownOutcomeChecks } from './conformance/unknown-outcomes.ts'
 import type { ObjectStore, StoreCapabilities } from './object-store.ts'
@@ -44,6 +45,7 @@ export interface ConformanceOptions<S extends ObjectStore = ObjectStore> {
 const GROUPS: readonly CheckGroup[] = [
   objectChecks,
   rangeChecks,
+  streamChecks,
   keyChecks,
   listingChecks,
   deletionChecks,

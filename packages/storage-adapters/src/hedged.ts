@@ -1,3 +1,4 @@
+import type { ObjectBody } from './bodies.ts'
 import type {
   CallOptions,
   CompareAndSwapOptions,
@@ -91,7 +92,7 @@ class Hedger implements HedgedStore {
     return this.#read('head', options, (signal) => this.#store.head(key, { ...options, signal }))
   }
 
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+  put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
     return this.#store.put(key, body, options)
   }
 

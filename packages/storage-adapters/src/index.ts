@@ -1,3 +1,4 @@
+export type { ByteSource, ObjectBody } from './bodies.ts'
 export { type DeadlineOptions, deadline } from './deadline.ts'
 export { isStoreError, kindOfStoreCode, StoreError, type StoreErrorCode, type StoreErrorKind } from './errors.ts'
 export { type HedgedClock, type HedgedOptions, type HedgedStore, hedged } from './hedged.ts'
@@ -34,4 +35,5 @@ export {
 } from './prices.ts'
 export { type ProbeOptions, probe } from './probe.ts'
 export { type RetryingOptions, retrying } from './retrying.ts'
+export { type GetStreamOptions, getStream, type StreamedObject } from './streamed.ts'
 export type { StoreTimers } from './timers.ts'

@@ -1,3 +1,4 @@
+import { bytesOf, isSource, type ObjectBody } from './bodies.ts'
 import { StoreError, throwIfAborted } from './errors.ts'
 import { checkKey, checkPrefix, compareKeys, KEY_BYTES_MAX } from './keys.ts'
 import {
@@ -36,7 +37,8 @@ interface Held {
 
 /**
  * Keeps objects in memory, for tests, caches and demonstrations. Bytes are copied in and out, etags never repeat.
- * Every call takes effect at once, before it returns its promise. Nothing survives the process.
+ * Every call takes effect at once, before it returns its promise, but for a body that has to be read from a source first.
+ * Nothing survives the process.
  */
 export class MemoryStore implements ObjectStore {
   readonly capabilities: StoreCapabilities
@@ -73,9 +75,11 @@ export class MemoryStore implements ObjectStore {
     return held && { size: held.bytes.byteLength, etag: held.etag }
   }
 
-  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+  async put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
     this.#begin(key, options)
-    return this.#write(key, body)
+    if (!isSource(body)) return this.#write(key, body)
+    checkBody(body, this.capabilities)
+    return this.#write(key, await bytesOf(body, options?.signal))
   }
 
   async create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {

@@ -1,3 +1,4 @@
+import { bodyLength, type ObjectBody } from './bodies.ts'
 import { StoreError } from './errors.ts'
 import { checkText } from './keys.ts'
 
@@ -137,11 +138,16 @@ export interface ObjectStore {
   /** Tells length and etag; `undefined` if the key is absent. */
   head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>
 
-  /** Writes an object whatever was there before. */
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult>
+  /**
+   * Writes an object whatever was there before. The body may be a source, which needs not be in memory all at once.
+   *
+   * @throws {@link StoreError} `STORE_ARGUMENT` if a source fails or is not as long as it says; nothing was written then.
+   */
+  put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult>
 
   /**
-   * Writes an object if the key is absent.
+   * Writes an object if the key is absent. Conditional writes take bytes alone: they are single requests on every store,
+   * since several ignore conditions when an object is put together from parts.
    *
    * @throws {@link StoreError} `STORE_EXISTS` (kind `conflict`) if it is present. After an earlier call with unknown
    * outcome that may be the caller's own object.
@@ -243,8 +249,8 @@ export function checkEtag(etag: string): string {
 }
 
 /** Checks the length of a body. @throws {@link StoreError} `STORE_OBJECT_TOO_LARGE` */
-export function checkBody(body: Uint8Array, capabilities: StoreCapabilities): void {
-  checkObjectBytes(body.byteLength, capabilities)
+export function checkBody(body: ObjectBody, capabilities: StoreCapabilities): void {
+  checkObjectBytes(bodyLength(body), capabilities)
 }
 
 /** Checks a length before it is written or allocated. @throws {@link StoreError} `STORE_OBJECT_TOO_LARGE` */

@@ -1,3 +1,4 @@
+import type { ObjectBody } from './bodies.ts'
 import { checkKey, checkPrefix, checkText } from './keys.ts'
 import {
   type CallOptions,
@@ -49,7 +50,7 @@ class PrefixedStore implements ObjectStore {
     return this.#store.head(this.#join(key), options)
   }
 
-  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+  async put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
     return this.#store.put(this.#join(key), body, options)
   }
 

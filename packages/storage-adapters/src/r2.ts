@@ -1,3 +1,4 @@
+import { bytesOf, isSource, type ObjectBody, readSource } from './bodies.ts'
 import { abortedError, isStoreError, StoreError, throwIfAborted } from './errors.ts'
 import { checkKey, checkPrefix, isKey, KEY_BYTES_MAX } from './keys.ts'
 import {
@@ -89,8 +90,22 @@ export class R2Store implements ObjectStore {
     return reply === null ? undefined : { size: reply.size, etag: reply.etag }
   }
 
-  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    return this.#write({ what: `put, key=${key}`, isWrite: true }, key, body, undefined, options)
+  async put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
+    checkKey(key)
+    checkBody(body, this.capabilities)
+    const call = { what: `put, key=${key}`, isWrite: true }
+    if (!isSource(body)) return this.#write(call, key, body, undefined, options)
+    const signal = options?.signal
+    throwIfAborted(signal)
+    const fixed = fixedLengthStream(body.size)
+    if (fixed === undefined) return this.#write(call, key, await bytesOf(body, signal), undefined, options)
+    // The source's failure is the cause of the write's, which only says that its stream ended.
+    const sending = send(readSource(body, signal), fixed.writable)
+    const writing = this.#write(call, key, fixed.readable, undefined, options)
+    const [sent, written] = await Promise.allSettled([sending, writing])
+    if (sent.status === 'rejected' && isStoreError(sent.reason)) throw sent.reason
+    if (written.status === 'rejected') throw written.reason
+    return written.value
   }
 
   async create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
@@ -142,12 +157,12 @@ export class R2Store implements ObjectStore {
   async #write(
     call: R2Call,
     key: string,
-    body: Uint8Array,
+    body: Uint8Array | ReadableStream,
     onlyIf: R2Condition | undefined,
     options: CallOptions | undefined,
   ): Promise<WriteResult> {
     checkKey(key)
-    checkBody(body, this.capabilities)
+    if (body instanceof Uint8Array) checkBody(body, this.capabilities)
     const condition = onlyIf === undefined ? {} : { onlyIf }
     const written = await this.#make(call, options?.signal, () => this.#bucket.put(key, body, condition))
     if (written !== null) return { etag: written.etag }
@@ -195,6 +210,29 @@ export class R2Store implements ObjectStore {
       if (!call.isWrite) throw abortedError(signal)
       throw new StoreError('STORE_OUTCOME_UNKNOWN', `${call.what}: stopped on its way`, { cause: error })
     }
+  }
+}
+
+/** Streams of the Workers runtime whose length is known from the start: R2 takes no others. */
+interface FixedLengthStream {
+  readonly readable: ReadableStream
+  readonly writable: WritableStream<Uint8Array>
+}
+
+function fixedLengthStream(size: number): FixedLengthStream | undefined {
+  const Stream = (globalThis as { FixedLengthStream?: new (size: number) => FixedLengthStream }).FixedLengthStream
+  return Stream === undefined ? undefined : new Stream(size)
+}
+
+async function send(chunks: AsyncIterable<Uint8Array>, writable: WritableStream<Uint8Array>): Promise<void> {
+  const writer = writable.getWriter()
+  try {
+    for await (const chunk of chunks) await writer.write(chunk)
+    await writer.close()
+  } catch (error) {
+    // So that the write that reads the other end fails too. Nothing can be done if even this does not work.
+    writer.abort(error).catch(() => undefined)
+    throw error
   }
 }
 

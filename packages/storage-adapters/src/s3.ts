@@ -11,6 +11,7 @@ import {
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { bytesOf, isSource, type ObjectBody } from './bodies.ts'
 import { isStoreError, StoreError, throwIfAborted } from './errors.ts'
 import { checkKey, checkPrefix, isKey, KEY_BYTES_MAX } from './keys.ts'
 import {
@@ -38,9 +39,11 @@ import {
 import { bareEtag, infoOf, type ObjectReply, objectOf, rangeHeader, replyError } from './s3/reply.ts'
 import { type CallNature, isAbsent, readFailure, typedError } from './s3/s3-errors.ts'
 import { send } from './s3/send.ts'
+import { uploadParts } from './s3/upload.ts'
 
 // What one DeleteObjects takes.
 const DELETIONS_MAX = 1000
+const PART_BYTES_DEFAULT = 8 * 1024 * 1024
 
 /** What a server may or may not be able to do, see {@link StoreCapabilities}. */
 export type S3Capabilities = Omit<StoreCapabilities, 'keyBytesMax'>
@@ -58,6 +61,11 @@ export interface S3StoreOptions {
   readonly prefix?: string | undefined
   /** Whether `If-Match` carries the etag in quotes, as the standard says. Default `true`; `false` for Ceph 16. */
   readonly quoteEtags?: boolean | undefined
+  /**
+   * A body from a source that is longer is sent in parts of this many bytes, each of which is in memory at a time; default
+   * 8 MiB. Servers want at least 5 MiB, and at most 10,000 parts.
+   */
+  readonly partBytes?: number | undefined
   /**
    * What the server does otherwise than by default: create and compareAndSwap `true`; conditionalDelete,
    * orderedListing and uniqueEtags `false`; objectBytesMax 1 GiB. AWS has conditional deletion and, in general-purpose
@@ -81,16 +89,18 @@ export class S3Store implements ObjectStore {
   readonly #bucket: string
   readonly #prefix: string
   readonly #areEtagsQuoted: boolean
+  readonly #partBytes: number
   // Whether a reply has shown that the bucket exists.
   #isBucketKnown = false
 
   /** @throws {@link StoreError} `STORE_KEY` if the prefix is not valid. Sends nothing. */
   constructor(options: S3StoreOptions) {
-    const { client, bucket, prefix = '', quoteEtags = true } = options
+    const { client, bucket, prefix = '', quoteEtags = true, partBytes = PART_BYTES_DEFAULT } = options
     this.#client = client
     this.#bucket = bucket
     this.#prefix = prefix === '' ? '' : `${checkKey(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix)}/`
     this.#areEtagsQuoted = quoteEtags
+    this.#partBytes = partBytes
     this.capabilities = Object.freeze({
       create: true,
       compareAndSwap: true,
@@ -123,8 +133,17 @@ export class S3Store implements ObjectStore {
     return undefined
   }
 
-  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    return this.#write('put', key, body, {}, undefined, options)
+  async put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
+    const address = this.#address(key)
+    checkBody(body, this.capabilities)
+    const signal = options?.signal
+    throwIfAborted(signal)
+    if (isSource(body) && body.size > this.#partBytes) {
+      const etag = await uploadParts({ client: this.#client, address, body, partBytes: this.#partBytes, key, signal })
+      this.#isBucketKnown = true
+      return { etag }
+    }
+    return this.#write('put', key, await bytesOf(body, signal), {}, undefined, options)
   }
 
   async create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {

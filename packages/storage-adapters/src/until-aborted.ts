@@ -7,6 +7,7 @@ export function untilAborted<T>(reply: Promise<T>, signal: AbortSignal | undefin
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
     reply.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
 }

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import type { ObjectBody } from '../bodies.ts'
 import { isStoreError, StoreError, throwIfAborted } from '../errors.ts'
 import { checkKey, checkPrefix, KEY_BYTES_MAX } from '../keys.ts'
 import {
@@ -149,7 +150,7 @@ export class FsStore implements ObjectStore {
     })
   }
 
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+  put(key: string, body: ObjectBody, options?: CallOptions): Promise<WriteResult> {
     return this.#run(options, async () => {
       checkBody(body, this.capabilities)
       return this.#writer.replace(checkKey(key), body, undefined, options?.signal)

@@ -1,3 +1,4 @@
+import { isSource, type ObjectBody, readPieces } from '../bodies.ts'
 import { StoreError, throwIfAborted } from '../errors.ts'
 import {
   type ByteRange,
@@ -37,6 +38,8 @@ const EAGER_RANGE_BYTES = 4 * 1024 * 1024
 // Beyond this no file system has bytes, and some calls refuse the position.
 const POSITION_MAX = 2 ** 48
 const SPARE_BUFFERS_MAX = 16
+// What is written at once of a body that comes from a source.
+const PIECE_BYTES = 1024 * 1024
 
 const spareBuffers: Uint8Array<ArrayBuffer>[] = []
 
@@ -68,17 +71,45 @@ export function damaged(key: string, what: string): StoreError {
   return new StoreError('STORE_CORRUPT', `the file of the object is damaged, ${what}, key=${key}`)
 }
 
-/** Writes header and body to a new file from its beginning. Costs one call. */
-export async function writeObject(files: Files, fd: number, header: Uint8Array, body: Uint8Array): Promise<void> {
-  const total = header.byteLength + body.byteLength
-  let written = await files.writev(fd, body.byteLength === 0 ? [header] : [header, body], 0)
-  // One call writes 2 GiB at most, and less when the disk fills up; the next call then says why.
-  while (written < total) {
-    const rest = written < header.byteLength ? [header.subarray(written), body] : [body.subarray(written - header.byteLength)]
-    const more = await files.writev(fd, rest, written)
-    if (more === 0) throw new StoreError('STORE_UNAVAILABLE', 'the file system takes no more bytes')
-    written += more
+/** Writes header and body to a new file from its beginning. Costs one call, for a source one for each MiB. */
+export async function writeObject(
+  files: Files,
+  fd: number,
+  header: Uint8Array,
+  body: ObjectBody,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!isSource(body)) {
+    await writeAll(files, fd, body.byteLength === 0 ? [header] : [header, body], 0)
+    return
   }
+  await writeAll(files, fd, [header], 0)
+  let position = header.byteLength
+  for await (const piece of readPieces(body, PIECE_BYTES, signal)) {
+    await writeAll(files, fd, [piece], position)
+    position += piece.byteLength
+  }
+}
+
+async function writeAll(files: Files, fd: number, parts: readonly Uint8Array[], start: number): Promise<void> {
+  let rest = parts
+  let position = start
+  // One call writes 2 GiB at most, and less when the disk fills up; the next call then says why.
+  while (rest.length > 0) {
+    const written = await files.writev(fd, rest, position)
+    if (written === 0) throw new StoreError('STORE_UNAVAILABLE', 'the file system takes no more bytes')
+    position += written
+    rest = withoutFirst(rest, written)
+  }
+}
+
+function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes
+  return parts.flatMap((part) => {
+    const skipped = Math.min(left, part.byteLength)
+    left -= skipped
+    return skipped === part.byteLength ? [] : [part.subarray(skipped)]
+  })
 }
 
 /** Reads length and etag. Costs one call. */

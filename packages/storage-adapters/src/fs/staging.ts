@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { bodyLength, type ObjectBody } from '../bodies.ts'
 import type { FsEnvironment } from './environment.ts'
 import { STAGING_FOLDER } from './file-names.ts'
 import { errnoOf, type Files, isFound, makeFolder, quietly, removeTree } from './files.ts'
@@ -94,12 +95,12 @@ export class Staging {
   }
 
   /** Writes an object file, durable unless that is switched off, and leaves nothing behind when it fails. */
-  async writeFile(path: string, stamp: Stamp, body: Uint8Array): Promise<void> {
+  async writeFile(path: string, stamp: Stamp, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
     const files = this.#files
     const fd = await this.#retryWithFolder(() => files.open(path, 'wx'))
     try {
       try {
-        await writeObject(files, fd, encodeHeader(body.byteLength, stamp.bytes), body)
+        await writeObject(files, fd, encodeHeader(bodyLength(body), stamp.bytes), body, signal)
         if (this.#fsync) await files.fdatasync(fd)
       } finally {
         await files.close(fd)

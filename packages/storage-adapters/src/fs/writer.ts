@@ -1,3 +1,4 @@
+import type { ObjectBody } from '../bodies.ts'
 import { StoreError, throwIfAborted } from '../errors.ts'
 import type { WriteResult } from '../object-store.ts'
 import { objectPathOf } from './file-names.ts'
@@ -64,7 +65,7 @@ export class ObjectWriter {
       await this.#ensureFolders(write)
       const stamp = staging.nextStamp()
       const staged = staging.pathOf(stamp.name)
-      await staging.writeFile(staged, stamp, body)
+      await staging.writeFile(staged, stamp, body, signal)
       await this.#apply(write, {
         run: async () => {
           throwIfAborted(signal)
@@ -80,7 +81,7 @@ export class ObjectWriter {
    * Writes an object whatever is there or, with an etag, only over that version. The effect is the rename of the entry
    * of the lock to the object.
    */
-  async replace(key: string, body: Uint8Array, etag: string | undefined, signal: AbortSignal | undefined): Promise<WriteResult> {
+  async replace(key: string, body: ObjectBody, etag: string | undefined, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { files, staging, locks } = this.#parts
     const write = this.#describe(key, etag, signal)
     const attempt = async (): Promise<WriteResult> => {
@@ -89,7 +90,7 @@ export class ObjectWriter {
       throwIfAborted(signal)
       await this.#ensureFolders(write)
       const stamp = staging.nextStamp()
-      const lock = await this.#lock(write, stamp, (entry) => staging.writeFile(entry, stamp, body))
+      const lock = await this.#lock(write, stamp, (entry) => staging.writeFile(entry, stamp, body, signal))
       await this.#apply(write, {
         run: async () => {
           await this.#checkEtag(write)

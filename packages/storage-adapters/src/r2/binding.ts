@@ -30,7 +30,7 @@ export interface R2BucketLike {
   head(key: string): Promise<R2ObjectLike | null>
   get(key: string, options?: { range?: { offset: number; length?: number } }): Promise<R2ObjectBodyLike | null>
   /** Gives `null` if the condition does not hold. */
-  put(key: string, value: Uint8Array, options?: { onlyIf?: R2Condition }): Promise<R2ObjectLike | null>
+  put(key: string, value: Uint8Array | ReadableStream, options?: { onlyIf?: R2Condition }): Promise<R2ObjectLike | null>
   delete(keys: string | string[]): Promise<void>
   list(options?: { prefix?: string; limit?: number; cursor?: string; startAfter?: string }): Promise<{
     readonly objects: readonly R2ObjectLike[]

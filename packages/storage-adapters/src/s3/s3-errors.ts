@@ -47,6 +47,8 @@ const CODE_OF_S3_CODE: Readonly<Record<string, StoreErrorCode>> = {
   ExistingObjectIsDirectory: 'STORE_KEY',
   QuotaExceeded: 'STORE_FULL',
   XMinioStorageFull: 'STORE_FULL',
+  // Somebody removed the parts before they were put together.
+  NoSuchUpload: 'STORE_UNAVAILABLE',
   NotImplemented: 'STORE_UNSUPPORTED',
   MethodNotAllowed: 'STORE_UNSUPPORTED',
   // The next request of the client carries the right time.

@@ -48,6 +48,8 @@ interface Held {
  */
 export class S3Double {
   readonly objects = new Map<string, Held>()
+  /** Parts of uploads that are neither completed nor removed. */
+  readonly uploads = new Map<string, Map<number, Held>>()
   /** All requests, oldest first. */
   readonly requests: DoubleRequest[] = []
   /** Asked at each request; says what goes wrong with it, if anything. */
@@ -124,6 +126,7 @@ export class S3Double {
       if (method === 'POST' && query.has('delete')) return this.#deleteMany(request.body.toString())
       return errorAnswer(501, 'NotImplemented')
     }
+    if (query.has('uploads') || query.has('uploadId')) return this.#upload(request)
     if (method === 'GET' || method === 'HEAD') return this.#read(request)
     if (method === 'PUT') return this.#put(request)
     if (method === 'DELETE') return this.#delete(request)
@@ -151,6 +154,33 @@ export class S3Double {
     const etag = createHash('md5').update(body).digest('hex')
     this.objects.set(key, { bytes: body, etag })
     return { status: 200, headers: { etag: this.#shown(etag) }, body: Buffer.alloc(0) }
+  }
+
+  #uploadsBegun = 0
+
+  #upload({ method, key, query, body }: DoubleRequest): Answer {
+    if (query.has('uploads')) {
+      const id = `upload-${++this.#uploadsBegun}`
+      this.uploads.set(id, new Map())
+      return xmlAnswer(200, `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`)
+    }
+    const id = query.get('uploadId') ?? ''
+    const parts = this.uploads.get(id)
+    if (parts === undefined) return errorAnswer(404, 'NoSuchUpload')
+    if (method === 'PUT') {
+      const etag = createHash('md5').update(body).digest('hex')
+      parts.set(Number(query.get('partNumber')), { bytes: body, etag })
+      return { status: 200, headers: { etag: this.#shown(etag) }, body: Buffer.alloc(0) }
+    }
+    this.uploads.delete(id)
+    if (method === 'DELETE') return { status: 204, headers: {}, body: Buffer.alloc(0) }
+    const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)].map(([, number]) => Number(number))
+    if (named.some((number) => !parts.has(number))) return errorAnswer(400, 'InvalidPart')
+    const bytes = Buffer.concat(named.map((number) => (parts.get(number) as Held).bytes))
+    const etag = `${createHash('md5').update(bytes).digest('hex')}-${named.length}`
+    this.objects.set(key, { bytes, etag })
+    const shown = escapeXml(this.#shown(etag))
+    return xmlAnswer(200, `<CompleteMultipartUploadResult><ETag>${shown}</ETag></CompleteMultipartUploadResult>`)
   }
 
   #delete({ key, headers }: DoubleRequest): Answer {

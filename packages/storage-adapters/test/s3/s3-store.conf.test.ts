@@ -24,13 +24,14 @@ describe('against the double', () => {
     await double.stop()
   })
   const capabilities = { conditionalDelete: true, orderedListing: true, objectBytesMax: 2_000_000 }
+  const common = { bucket: 'bucket', capabilities, partBytes: 300_000 }
   testObjectStore({
     name: 's3',
     runner,
     capabilities: { ...capabilities, create: true, compareAndSwap: true, uniqueEtags: false },
-    open: async () => new S3Store({ client, bucket: 'bucket', prefix: `tests/${++stores}/`, capabilities }),
+    open: async () => new S3Store({ ...common, client, prefix: `tests/${++stores}/` }),
     // Its own connections, and no knowledge of what the other has seen.
-    openPeer: async () => new S3Store({ client: peerClient, bucket: 'bucket', prefix: `tests/${stores}/`, capabilities }),
+    openPeer: async () => new S3Store({ ...common, client: peerClient, prefix: `tests/${stores}/` }),
   })
 })
 
