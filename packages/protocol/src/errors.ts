@@ -16,10 +16,11 @@ export type ProtocolErrorCode =
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
   | 'ACCESS_DENIED'
+  | 'KEYS_UNAVAILABLE'
   | 'VERSION_UNSUPPORTED'
   | 'OPTIONS_INVALID'
 
-type ProtocolErrorKind = 'invalid' | 'exhausted' | 'missing' | 'denied' | 'unsupported'
+type ProtocolErrorKind = 'invalid' | 'exhausted' | 'missing' | 'denied' | 'unavailable' | 'unsupported'
 
 const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   MESSAGE_INVALID: 'invalid',
@@ -33,6 +34,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
   ACCESS_DENIED: 'denied',
+  KEYS_UNAVAILABLE: 'unavailable',
   VERSION_UNSUPPORTED: 'unsupported',
   OPTIONS_INVALID: 'invalid',
 }

@@ -1,8 +1,11 @@
 import { expect, test, vi } from 'vitest'
 
-test('the example of the README runs', async () => {
+test.each([
+  ['typed-errors', [[7], ['invalid', 'LSN_RANGE']]],
+  ['tokens', [['https://login.example#user-17'], ['ACCESS_DENIED']]],
+])('the example %s of the README runs', async (name, lines) => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
-  await import('../examples/typed-errors.ts')
-  expect(log.mock.calls).toEqual([[7], ['invalid', 'LSN_RANGE']])
+  await import(`../examples/${name}.ts`)
+  expect(log.mock.calls).toEqual(lines)
   log.mockRestore()
 })

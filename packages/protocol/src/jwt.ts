@@ -1,0 +1,6 @@
+export type { Jwk, JwtAlgorithm } from './jwt/algorithms.ts'
+export { jwtAuthorize } from './jwt/authorize.ts'
+export type { JwtEvent, JwtLog, JwtRefusal } from './jwt/events.ts'
+export type { Grant } from './jwt/grants.ts'
+export type { JwtIssuer, JwtOptions } from './jwt/options.ts'
+export { newSigningKey, type SigningKey, signToken, type TokenContents } from './jwt/sign.ts'

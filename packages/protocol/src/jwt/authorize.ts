@@ -1,0 +1,72 @@
+import { type AuthorizationRequest, type Authorize, accessDenied } from '../authorization.ts'
+import { bearerToken } from './bearer.ts'
+import { Refusal } from './events.ts'
+import { allows } from './grants.ts'
+import { type JwtOptions, type JwtPolicy, jwtPolicy } from './options.ts'
+import { keyOfToken, type VerifiedToken, verifyToken } from './verify.ts'
+
+/** Verified tokens that are kept, of at most 8 KiB each. */
+const REMEMBERED_MAX = 1000
+
+/**
+ * Decides by signed tokens (JWT): each call needs one of a known issuer, for this deployment, not expired, that grants the
+ * action on the volume. The claims are those of docs/protocol/authorization.md.
+ *
+ * Whatever is wrong, the caller gets one and the same `ACCESS_DENIED` (kind `denied`); `log` is told which check failed. The
+ * principal is issuer and subject, and expires with the token. A token costs one signature check and is then remembered,
+ * among at most 1,000, for as long as its key is used.
+ *
+ * @throws {@link ProtocolError} `OPTIONS_INVALID`. The result throws `ACCESS_DENIED`, and `KEYS_UNAVAILABLE` (kind
+ * `unavailable`) while the keys of an issuer cannot be fetched.
+ */
+export function jwtAuthorize(options: JwtOptions): Authorize {
+  const policy = jwtPolicy(options)
+  const tokens = new VerifiedTokens(policy)
+  return async (request) => {
+    let principal: string | undefined
+    try {
+      const verified = await tokens.verify(bearerToken(request.headers))
+      principal = verified.principal.id
+      if (!allows(verified.grants, request)) throw new Refusal('right')
+      return verified.principal
+    } catch (error) {
+      throw error instanceof Refusal ? denied(error, request, principal, policy) : error
+    }
+  }
+}
+
+function denied(refusal: Refusal, request: AuthorizationRequest, principal: string | undefined, { log }: JwtPolicy) {
+  const { action, volumeId } = request
+  log({ type: 'access-denied', reason: refusal.reason, action, volumeId, principal })
+  // Not with the refusal as cause, which others might show.
+  return accessDenied()
+}
+
+/** Checks tokens, and each of them only once. */
+class VerifiedTokens {
+  readonly #policy: JwtPolicy
+  /** The longest unused one first. */
+  readonly #remembered = new Map<string, VerifiedToken>()
+
+  constructor(policy: JwtPolicy) {
+    this.#policy = policy
+  }
+
+  async verify(token: string): Promise<VerifiedToken> {
+    // Asked for each time, so that a key which was dropped takes its tokens along.
+    const key = await keyOfToken(token, this.#policy)
+    const known = this.#remembered.get(token)
+    const verified = known?.key === key ? known : await verifyToken(token, key, this.#policy)
+    this.#remembered.delete(token)
+    if (this.#policy.nowMs() >= verified.principal.expiresAtMs) throw new Refusal('expired')
+    this.#remember(token, verified)
+    return verified
+  }
+
+  #remember(token: string, verified: VerifiedToken): void {
+    this.#remembered.set(token, verified)
+    if (this.#remembered.size <= REMEMBERED_MAX) return
+    const [longestUnused] = this.#remembered.keys()
+    this.#remembered.delete(longestUnused as string)
+  }
+}
