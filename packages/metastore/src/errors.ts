@@ -7,10 +7,13 @@ export type MetastoreErrorCode =
   | 'REQUEST_ABORTED'
   | 'HISTORY_RANGE'
   | 'HISTORY_TOO_LONG'
+  | 'SNAPSHOT_TOO_EARLY'
+  | 'WATCHES_TOO_MANY'
+  | 'WATCH_EXPIRED'
   | 'STORE_FAILED'
 
 /** The kinds that this package throws; they mean the same in every package. */
-export type MetastoreErrorKind = 'invalid' | 'exhausted' | 'unavailable' | 'aborted'
+export type MetastoreErrorKind = 'invalid' | 'missing' | 'exhausted' | 'unavailable' | 'aborted'
 
 const KIND_OF: Readonly<Record<MetastoreErrorCode, MetastoreErrorKind>> = {
   METASTORE_OPTIONS: 'invalid',
@@ -19,6 +22,10 @@ const KIND_OF: Readonly<Record<MetastoreErrorCode, MetastoreErrorKind>> = {
   REQUEST_ABORTED: 'aborted',
   HISTORY_RANGE: 'invalid',
   HISTORY_TOO_LONG: 'exhausted',
+  SNAPSHOT_TOO_EARLY: 'missing',
+  WATCHES_TOO_MANY: 'exhausted',
+  // With a new token the client may watch on, so this is no refusal.
+  WATCH_EXPIRED: 'unavailable',
   STORE_FAILED: 'unavailable',
 }
 
@@ -27,17 +34,25 @@ export class MetastoreError extends Error {
   override readonly name = 'MetastoreError'
   readonly kind: MetastoreErrorKind
   readonly code: MetastoreErrorCode
+  /** How long to wait before the next try, in milliseconds; `undefined`: no hint. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: MetastoreErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: MetastoreErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options)
     this.code = code
     this.kind = KIND_OF[code]
+    this.retryAfterMs = options?.retryAfterMs
   }
 }
 
 /** Throws `REQUEST_ABORTED` if the caller is gone. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new MetastoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason })
+  if (signal.aborted) throw requestAborted(signal)
+}
+
+/** Says that the caller is gone. */
+export function requestAborted(signal: AbortSignal): MetastoreError {
+  return new MetastoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason })
 }
 
 // What these say is true for the client too. All others are about this server and its store: a client that was told

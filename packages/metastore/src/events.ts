@@ -1,7 +1,7 @@
 import type { ClientId, CommitId, Lsn, VolumeId } from '@graft-ts/volume'
 
 /** The calls of the service that are about a volume. */
-export type MetaMethod = 'pull' | 'commit' | 'getSnapshot' | 'history'
+export type MetaMethod = 'pull' | 'commit' | 'getSnapshot' | 'history' | 'watch'
 
 interface CommitFacts {
   readonly volumeId: VolumeId
@@ -25,6 +25,35 @@ export type MetastoreEvent =
       readonly type: 'commit-conflicted'
       readonly headLsn: Lsn
     })
+  | {
+      /** A read that was answered: a pull, a snapshot, or a history to its end. */
+      readonly type: 'read-answered'
+      readonly method: Exclude<MetaMethod, 'commit' | 'watch'>
+      readonly volumeId: VolumeId
+      readonly principal: string
+      /** The newest commit of the answer. */
+      readonly lsn: Lsn
+    }
+  | {
+      readonly type: 'watch-opened'
+      readonly principal: string
+      readonly volumeIds: readonly VolumeId[]
+    }
+  | {
+      readonly type: 'watch-ended'
+      readonly principal: string
+      readonly volumeIds: readonly VolumeId[]
+      /** Why: `REQUEST_ABORTED` if the client left. */
+      readonly code: string
+    }
+  | {
+      /** A watched volume could not be looked at. It will be again; until then its watchers may hear of commits late. */
+      readonly type: 'probe-failed'
+      readonly volumeId: VolumeId
+      readonly kind: string
+      readonly code: string
+      readonly error: unknown
+    }
   | {
       readonly type: 'request-failed'
       readonly method: MetaMethod

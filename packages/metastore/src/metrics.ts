@@ -4,6 +4,7 @@ export interface MetastoreMetrics {
   readonly commits: number
   readonly snapshots: number
   readonly histories: number
+  readonly watches: number
   /** Commits that were answered with their snapshot, repeats included. */
   readonly commitsAccepted: number
   /** Commits that were answered with what changed since their base. */
@@ -11,10 +12,19 @@ export interface MetastoreMetrics {
   /** Pages in the answers of pulls and conflicts. */
   readonly changedPagesSent: number
   readonly historyEntriesSent: number
+  /** Commits that watchers were told of; heartbeats do not count. */
+  readonly watchEventsSent: number
+  /** Looks at watched volumes that failed. */
+  readonly failedProbes: number
   /** Requests of any method that were answered with an error. */
   readonly failedRequests: number
   /** Commits that are being decided. */
   readonly commitsInFlightNow: number
+  readonly watchesOpenNow: number
+  /** Different volumes that are watched. */
+  readonly volumesWatchedNow: number
+  /** Bytes of records and orders of change in memory, about. */
+  readonly cacheBytesNow: number
 }
 
 /** The counters while they are counted. */
@@ -27,10 +37,13 @@ export function newCounters(): Counters {
     commits: 0,
     snapshots: 0,
     histories: 0,
+    watches: 0,
     commitsAccepted: 0,
     commitsConflicted: 0,
     changedPagesSent: 0,
     historyEntriesSent: 0,
+    watchEventsSent: 0,
+    failedProbes: 0,
     failedRequests: 0,
   }
 }

@@ -33,9 +33,10 @@ import {
   type VolumeId,
 } from '@graft-ts/volume'
 import { createMetastore, type Metastore, type MetastoreEvent, type MetastoreOptions } from '../src/index.ts'
+import { Clock, START_MS } from './clock.ts'
 
 export const PAGE_SIZE: PageSize = parsePageSize(512)
-export const START_MS = 1_700_000_000_000
+export { START_MS } from './clock.ts'
 
 let counter = 0
 const idSource = {
@@ -72,7 +73,7 @@ export interface Harness extends Node {
   /** What all processes see. */
   readonly store: MeteredStore
   /** Time of all processes; a test may move it. */
-  readonly clock: { nowMs: number }
+  readonly clock: Clock
   /** Another process, with nothing in memory. */
   other(options?: Partial<MetastoreOptions>): Node
 }
@@ -86,11 +87,12 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   const { wrap, ...given } = options
   const memory = new MemoryStore()
   const store = metered(wrap === undefined ? memory : wrap(memory))
-  const clock = { nowMs: START_MS }
+  const clock = new Clock()
   const nowMs = () => clock.nowMs
   const other = (more: Partial<MetastoreOptions> = {}): Node => {
     const logs = createCommitLogs({ store, nowMs, codec: rawCodec })
-    return openNode({ logs, authorize: allowEverybody, refs: ageOnlyRefSigner({ nowMs }), ...given, ...more })
+    const shared = { logs, authorize: allowEverybody, refs: ageOnlyRefSigner({ nowMs }), timers: clock, nowMs }
+    return openNode({ ...shared, ...given, ...more })
   }
   return { memory, store, clock, other, ...other() }
 }

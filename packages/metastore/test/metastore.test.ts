@@ -3,14 +3,18 @@ import { ageOnlyRefSigner, allowEverybody, META_LIMITS_DEFAULT, metaDescriptionF
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { idToBytes } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { createMetastoreHandler, DEFAULT_LIMITS, type MetastoreLimits } from '../src/index.ts'
+import { createMetastoreHandler, DEFAULT_LIMITS, type MetastoreLimits, type MetastoreOptions } from '../src/index.ts'
 import { type Faults, faulty } from './faulty-store.ts'
 import { commitMany, commitOf, firstOf, newVolume, openHarness, START_MS } from './harness.ts'
 
 describe('what the meta store says about itself', () => {
   test('tells version, features and limits', async () => {
     const { client } = openHarness()
-    expect(metaDescriptionFromWire(await client.describe({}))).toEqual({ features: ['history'], limits: META_LIMITS_DEFAULT })
+    expect(metaDescriptionFromWire(await client.describe({}))).toEqual({
+      features: ['history', 'watch'],
+      limits: META_LIMITS_DEFAULT,
+      watch: { volumesMax: 1024, watchesPerPrincipalMax: 256, watchesMax: 4096, heartbeatMs: 15_000 },
+    })
     const own = openHarness({ limits: { inlineBytesMax: 0, refsMax: 7 } })
     expect(metaDescriptionFromWire(await own.client.describe({})).limits).toMatchObject({ inlineBytesMax: 0, refsMax: 7 })
   })
@@ -30,6 +34,21 @@ describe('limits that make no sense are refused at once', () => {
     expect(() => openHarness({ limits })).toThrow(
       expect.objectContaining({ name: 'MetastoreError', kind: 'invalid', code: 'METASTORE_OPTIONS' }),
     )
+  })
+})
+
+describe('options that make no sense are refused at once', () => {
+  test.each<[Partial<MetastoreOptions>]>([
+    [{ maxStalenessMs: -1 }],
+    [{ maxStalenessMs: Number.NaN }],
+    [{ maxStalenessMs: Number.POSITIVE_INFINITY }],
+    [{ watch: { volumesMax: 0 } }],
+    [{ watch: { heartbeatMs: 0 } }],
+    [{ watch: { heartbeatMs: 2 ** 31 } }],
+    [{ watch: { probeMs: 1.5 } }],
+    [{ watch: { probeMs: 10, probeMsMax: 9 } }],
+  ])('%j', (options) => {
+    expect(() => openHarness(options)).toThrow(expect.objectContaining({ kind: 'invalid', code: 'METASTORE_OPTIONS' }))
   })
 })
 
@@ -95,7 +114,7 @@ test('metrics count what happened', async () => {
   await client.getSnapshot({ volumeId: idToBytes(volumeId) })
   for await (const _ of client.history({ volumeId: idToBytes(volumeId), from: 2n })) continue
   await expect(pull(newVolume(), 0)).rejects.toMatchObject({ kind: 'missing' })
-  expect(metastore.metrics()).toEqual({
+  expect(metastore.metrics()).toMatchObject({
     pulls: 2,
     commits: 4,
     snapshots: 1,
@@ -107,6 +126,7 @@ test('metrics count what happened', async () => {
     failedRequests: 1,
     commitsInFlightNow: 0,
   })
+  expect(metastore.metrics().cacheBytesNow).toBeGreaterThan(0)
 })
 
 test('createMetastoreHandler is the handler alone', async () => {

@@ -2,7 +2,7 @@ import { snapshotFromWire } from '@graft-ts/protocol'
 import { idToBytes } from '@graft-ts/volume'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { commitMany, commitOf, newVolume, openHarness } from './harness.ts'
+import { commitMany, commitOf, newVolume, openHarness, START_MS } from './harness.ts'
 import { histories, naiveChanges, parameters, statesOf } from './model.ts'
 
 describe('pull', () => {
@@ -67,6 +67,50 @@ describe('pull', () => {
   })
 })
 
+describe('what a pull costs, in reads', () => {
+  test('a hundred at once: two, however many ask', async () => {
+    const harness = openHarness()
+    const volumeId = newVolume()
+    await commitMany(harness, volumeId, 40)
+    await harness.pull(volumeId, 0)
+    harness.store.reset()
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, since) => harness.pull(volumeId, since % 41)))
+    expect(new Set(answers.map(({ snapshot }) => snapshot.lsn))).toEqual(new Set([40]))
+    // Those that come while the first is asked share the next.
+    expect(harness.store.counts).toMatchObject({ get: 2, head: 0, list: 0 })
+  })
+
+  test('none within the staleness that the operator allows; one after, or for an LSN that is not known', async () => {
+    const harness = openHarness({ maxStalenessMs: 1000 })
+    const volumeId = newVolume()
+    await commitMany(harness, volumeId, 3)
+    await harness.pull(volumeId, 0)
+    await commitMany(harness.other(), volumeId, 2, 3)
+    const readsOf = async (pull: Promise<{ snapshot: { lsn: number } }>) => {
+      const before = harness.store.counts.get
+      const { lsn } = (await pull).snapshot
+      return [lsn, harness.store.counts.get - before]
+    }
+    harness.clock.nowMs += 1000
+    expect(await readsOf(harness.pull(volumeId, 1))).toEqual([3, 0])
+    expect(await readsOf(harness.pull(volumeId, 3, 3))).toEqual([3, 0])
+    const [lsn, reads] = await readsOf(harness.pull(volumeId, 1, 4))
+    expect(lsn).toBe(5)
+    expect(reads).toBeGreaterThan(0)
+    expect(await readsOf(harness.pull(volumeId, 1))).toEqual([5, 0])
+    harness.clock.nowMs += 1001
+    expect(await readsOf(harness.pull(volumeId, 1))).toEqual([5, 1])
+  })
+
+  test('a client that has more than this process knows is not told that it comes from the future', async () => {
+    const harness = openHarness({ maxStalenessMs: 60_000 })
+    const volumeId = newVolume()
+    await commitMany(harness, volumeId, 1)
+    await commitMany(harness.other(), volumeId, 3, 1)
+    expect(await harness.pull(volumeId, 4)).toMatchObject({ snapshot: { lsn: 4 } })
+  })
+})
+
 test('I9: every pull is the union of its commits less what a later floor cut off', async () => {
   await fc.assert(
     fc.asyncProperty(histories(10), async (steps) => {
@@ -112,10 +156,32 @@ describe('getSnapshot', () => {
     await expect(at(3n)).rejects.toMatchObject({ kind: 'missing', code: 'LSN_FUTURE' })
   })
 
+  test('at a time: the newest commit that was made by then', async () => {
+    const harness = openHarness()
+    const volumeId = newVolume()
+    for (let base = 0; base < 40; base++) {
+      harness.clock.nowMs = START_MS + 10 * base
+      await harness.commit(commitOf(volumeId, base))
+    }
+    const at = async (timestampMs: number, lsn = 0n) => {
+      const request = { volumeId: idToBytes(volumeId), timestampMs: BigInt(timestampMs), lsn }
+      return snapshotFromWire(await harness.client.getSnapshot(request)).lsn
+    }
+    expect(await Promise.all([0, 9, 10, 195, 389, 390, 999_999].map((ms) => at(START_MS + ms)))).toEqual([
+      1, 1, 2, 20, 39, 40, 40,
+    ])
+    const early = { kind: 'missing', code: 'SNAPSHOT_TOO_EARLY' }
+    await expect(at(START_MS - 1)).rejects.toMatchObject(early)
+    await expect(at(0)).rejects.toMatchObject(early)
+    const invalid = { kind: 'invalid', code: 'MESSAGE_INVALID' }
+    await expect(at(START_MS, 3n)).rejects.toMatchObject(invalid)
+    await expect(at(2 ** 53)).rejects.toMatchObject(invalid)
+  })
+
   test('of an unknown volume', async () => {
     const { client } = openHarness()
-    for (const lsn of [0n, 1n]) {
-      const request = { volumeId: idToBytes(newVolume()), lsn }
+    for (const at of [{ lsn: 0n }, { lsn: 1n }, { timestampMs: 1n }]) {
+      const request = { volumeId: idToBytes(newVolume()), ...at }
       await expect(client.getSnapshot(request)).rejects.toMatchObject({ kind: 'missing', code: 'VOLUME_UNKNOWN' })
     }
   })

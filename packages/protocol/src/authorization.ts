@@ -8,7 +8,7 @@ export type Action = 'read' | 'write' | 'create' | 'admin'
 export interface Principal {
   /** Stable and unique among all callers; not empty. */
   readonly id: string
-  /** When what the caller showed stops being good, in milliseconds since 1970. Absent: never. */
+  /** When what the caller showed stops being good, in milliseconds since 1970; a watch ends then. Absent: never. */
   readonly expiresAtMs?: number
 }
 

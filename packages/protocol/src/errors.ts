@@ -13,6 +13,7 @@ export type ProtocolErrorCode =
   | 'DATA_LENGTH'
   | 'REFS_TOO_MANY'
   | 'INLINE_TOO_LARGE'
+  | 'WATCH_TOO_LARGE'
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
   | 'ACCESS_DENIED'
@@ -31,6 +32,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   DATA_LENGTH: 'invalid',
   REFS_TOO_MANY: 'exhausted',
   INLINE_TOO_LARGE: 'exhausted',
+  WATCH_TOO_LARGE: 'exhausted',
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
   ACCESS_DENIED: 'denied',

@@ -10,7 +10,7 @@ export {
 export { fromConnectError, ProtocolError, type ProtocolErrorCode, RemoteError, toConnectError } from './errors.ts'
 export * from './gen/graft/v1/graft_pb.ts'
 export { toFetchHandler } from './handler.ts'
-export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits } from './limits.ts'
+export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits, type WatchLimits } from './limits.ts'
 export { ageOnlyRefSigner, hmacRefSigner, type RefKey, type RefScope, type RefSigner } from './ref-signature.ts'
 export { type GraftTransport, type HttpTransportOptions, httpTransport, inProcessTransport } from './transport.ts'
 export { checkProtocolVersion, PROTOCOL_VERSION } from './version.ts'
@@ -26,6 +26,7 @@ export {
 } from './wire/commits.ts'
 export {
   type Description,
+  type MetaDescription,
   metaDescriptionFromWire,
   metaDescriptionToWire,
   pageDescriptionFromWire,
@@ -43,3 +44,10 @@ export {
   snapshotFromWire,
   snapshotToWire,
 } from './wire/snapshots.ts'
+export {
+  type VolumeAdvance,
+  watchEventFromWire,
+  watchEventToWire,
+  watchRequestFromWire,
+  watchRequestToWire,
+} from './wire/watches.ts'

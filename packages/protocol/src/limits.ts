@@ -18,6 +18,18 @@ export const META_LIMITS_DEFAULT: MetaLimits = {
   pagesMax: 2 ** 20,
 }
 
+/** How a meta store lets itself be watched; told by `describe`. */
+export interface WatchLimits {
+  /** Volumes in one watch. */
+  readonly volumesMax: number
+  /** Watches of one principal at a time. */
+  readonly watchesPerPrincipalMax: number
+  /** Watches of all principals at a time, by one process. */
+  readonly watchesMax: number
+  /** A watch sends a message at least this often, in milliseconds; one that has been silent for much longer is dead. */
+  readonly heartbeatMs: number
+}
+
 /** What a page store accepts; told by `describe`. */
 export interface PageLimits {
   /** Bytes of one request body. */

@@ -36,7 +36,7 @@ export interface HttpTransportOptions {
   readonly fetch?: typeof fetch
   /** Asked before each request; sent as a bearer token. What it throws keeps its kind and code, if it has them. */
   readonly token?: () => Promise<string>
-  /** Gives up on a call, streams included, after this time: 1 to 2^31 - 1. Default 60,000. */
+  /** Gives up on a call, streams included except `Watch`, after this time: 1 to 2^31 - 1. Default 60,000. */
   readonly timeoutMs?: number
 }
 
@@ -44,6 +44,8 @@ const TIMEOUT_MS_DEFAULT = 60_000
 // What the timers of all runtimes can count to; they fire at once for more.
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 const PAYLOAD_TOO_LARGE = 413
+// What Connect takes for "never".
+const NO_TIMEOUT_MS = 0
 const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, PageService.method.writePages.name])
 
 /**
@@ -145,8 +147,10 @@ function typedErrors(inner: Transport): Transport {
       contextValues?: ContextValues,
     ): Promise<StreamResponse<I, O>> {
       refuseAborted(signal)
+      // A watch has no end of its own. That it is dead shows in missing heartbeats.
+      const ownTimeoutMs = timeoutMs ?? (method.name === MetaService.method.watch.name ? NO_TIMEOUT_MS : undefined)
       try {
-        const response = await inner.stream(method, signal, timeoutMs, header, input, contextValues)
+        const response = await inner.stream(method, signal, ownTimeoutMs, header, input, contextValues)
         return { ...response, message: typedIteration(response.message) }
       } catch (error) {
         throw fromConnectError(error, false)

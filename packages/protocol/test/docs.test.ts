@@ -37,7 +37,7 @@ test.each([
   ['docs/protocol/errors.md', errorsDoc.split('## Codes')[1] as string],
 ])('the codes in %s have the kinds that the code gives them', (_, text) => {
   const codes = ['MESSAGE_INVALID', 'MESSAGE_TOO_LARGE', 'SET_INVALID', 'SET_PAGE_ZERO', 'SET_TOO_LARGE', 'DATA_LENGTH'] as const
-  const more = ['REFS_TOO_MANY', 'INLINE_TOO_LARGE', 'REFS_EXPIRED', 'REFS_FORGED'] as const
+  const more = ['REFS_TOO_MANY', 'INLINE_TOO_LARGE', 'REFS_EXPIRED', 'REFS_FORGED', 'WATCH_TOO_LARGE'] as const
   const kinds = new Map(rowsOf(text).flatMap(([names, kind]) => (names as string).split(', ').map((name) => [name, kind])))
   for (const code of [...codes, ...more] satisfies ProtocolErrorCode[]) {
     expect([code, kinds.get(code)]).toEqual([code, new ProtocolError(code, 'x').kind])

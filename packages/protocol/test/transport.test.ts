@@ -268,6 +268,25 @@ describe('HTTP: nobody answers', () => {
     expect(listed.error).toMatchObject({ kind: 'unavailable', code: 'NO_ANSWER' })
   })
 
+  test('a watch is not, unless the caller says so', async () => {
+    vi.useFakeTimers()
+    const sent: (string | null)[] = []
+    const stuck = (request: Request) => {
+      sent.push(request.headers.get('connect-timeout-ms'))
+      return stuckUntilAborted(request)
+    }
+    const meta = createClient(MetaService, overHttp(stuck, { timeoutMs: 5000 }).meta)
+    const controller = new AbortController()
+    let ended = 0
+    const endless = drain(meta.watch({}, { signal: controller.signal })).finally(() => ended++)
+    const bounded = drain(meta.watch({}, { timeoutMs: 7000 })).finally(() => ended++)
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect([ended, sent]).toEqual([1, [null, '7000']])
+    expect((await bounded).error).toMatchObject({ kind: 'unavailable', code: 'NO_ANSWER' })
+    controller.abort()
+    expect((await endless).error).toMatchObject({ kind: 'aborted' })
+  })
+
   function stuckUntilAborted(request: Request): Promise<Response> {
     return new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)))
   }

@@ -103,8 +103,11 @@ async function stop(running: {
   const { listener, readiness, services, limits, log } = running
   log({ type: 'stopping', requestsInFlight: listener.requestsInFlight })
   readiness.drain()
+  // Watches have no end of their own: left alone they would hold up every stop until its deadline.
+  const metaClosed = services.metastore?.close()
   const requestsCutOff = await listener.close(limits.drainMsMax)
   // Writes that were cut off may still be uploading; a segment that nobody refers to does no harm, half a process does.
+  await metaClosed
   await closeServices(services)
   log({ type: 'stopped', requestsCutOff })
 }

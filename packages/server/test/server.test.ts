@@ -1,5 +1,6 @@
 import { Client } from '@graft-ts/client'
-import { allowEverybody, httpTransport, PageService, type RefKey } from '@graft-ts/protocol'
+import type { MetastoreEvent } from '@graft-ts/metastore'
+import { allowEverybody, httpTransport, MetaService, PageService, type RefKey, type WatchEvent } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import { type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
@@ -206,6 +207,18 @@ function heldStore() {
   return { store, started: started.promise, release: release.resolve }
 }
 
+/** A watch of a volume that stands. */
+async function watch(server: GraftServer, signal?: AbortSignal): Promise<AsyncIterator<WatchEvent>> {
+  const { meta } = httpTransport({ baseUrl: server.url })
+  async function* request() {
+    yield { volumes: [{ volumeId: idToBytes(newVolumeId(systemIdSource)) }] }
+  }
+  const { message } = await meta.stream(MetaService.method.watch, signal, undefined, undefined, request())
+  const iterator = message[Symbol.asyncIterator]()
+  expect((await iterator.next()).value?.volumeId).toEqual(new Uint8Array(0))
+  return iterator
+}
+
 describe('a graceful stop', () => {
   test('finishes the write under way: its answer arrives, and its segment is durable', async () => {
     const { store, started, release } = heldStore()
@@ -220,6 +233,31 @@ describe('a graceful stop', () => {
     await closed
     expect((await store.list({ prefix: 'segments/' })).entries).toHaveLength(1)
     expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0 })
+  })
+
+  test('ends watches, which would never end by themselves', async () => {
+    const events: ServerEvent[] = []
+    const server = await start({ timers: new ManualTimers(), log: (event) => void events.push(event) })
+    const iterator = await watch(server)
+    const ended = iterator.next()
+    ended.catch(() => undefined)
+    await server.close()
+    await expect(ended).rejects.toMatchObject({ kind: 'unavailable', code: 'METASTORE_CLOSED' })
+    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0 })
+  })
+
+  test('a client that goes away leaves no watch behind', async () => {
+    const ended = deferred<MetastoreEvent>()
+    const log = (event: ServerEvent): void => {
+      if (event.type === 'meta-store' && event.event.type === 'watch-ended') ended.resolve(event.event)
+    }
+    const server = await start({ log })
+    const leaving = new AbortController()
+    const iterator = await watch(server, leaving.signal)
+    iterator.next().catch(() => undefined)
+    leaving.abort()
+    expect(await ended.promise).toMatchObject({ code: 'REQUEST_ABORTED' })
+    expect(server.metrics().meta).toMatchObject({ watchesOpenNow: 0, volumesWatchedNow: 0, failedRequests: 0 })
   })
 
   test('at the deadline cuts off what still runs, and ends once nothing is half done', async () => {

@@ -1,7 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { ProtocolError } from '../errors.ts'
-import type { DescribeMetaResponse, DescribeMetaResponseSchema, DescribePagesResponse } from '../gen/graft/v1/graft_pb.ts'
-import type { MetaLimits, PageLimits } from '../limits.ts'
+import type {
+  DescribeMetaResponse,
+  DescribeMetaResponseSchema,
+  DescribePagesResponse,
+  WatchDescription,
+} from '../gen/graft/v1/graft_pb.ts'
+import type { MetaLimits, PageLimits, WatchLimits } from '../limits.ts'
 import { checkProtocolVersion, PROTOCOL_VERSION } from '../version.ts'
 
 /** What a store says about itself. */
@@ -11,11 +16,22 @@ export interface Description<Limits> {
   readonly features: readonly string[]
 }
 
+/** What a meta store says about itself. */
+export interface MetaDescription extends Description<MetaLimits> {
+  /** `undefined`: it cannot be watched. */
+  readonly watch?: WatchLimits | undefined
+}
+
 /** The message of a meta store's description. */
-export function metaDescriptionToWire(description: Description<MetaLimits>): MessageInitShape<typeof DescribeMetaResponseSchema> {
-  const { requestBytesMax, inlineBytesMax, refsMax, pagesMax } = description.limits
-  const features = [...description.features]
-  return { protocolVersions: [PROTOCOL_VERSION], features, requestBytesMax, inlineBytesMax, refsMax, pagesMax }
+export function metaDescriptionToWire(description: MetaDescription): MessageInitShape<typeof DescribeMetaResponseSchema> {
+  const { limits, watch } = description
+  const { requestBytesMax, inlineBytesMax, refsMax, pagesMax } = limits
+  return {
+    protocolVersions: [PROTOCOL_VERSION],
+    features: [...description.features],
+    ...{ requestBytesMax, inlineBytesMax, refsMax, pagesMax },
+    ...(watch !== undefined && { watch }),
+  }
 }
 
 /**
@@ -23,11 +39,19 @@ export function metaDescriptionToWire(description: Description<MetaLimits>): Mes
  *
  * @throws {@link ProtocolError} `VERSION_UNSUPPORTED`; `MESSAGE_INVALID` for a limit of 0, except that of inline bytes.
  */
-export function metaDescriptionFromWire(message: DescribeMetaResponse): Description<MetaLimits> {
+export function metaDescriptionFromWire(message: DescribeMetaResponse): MetaDescription {
   checkProtocolVersion(message.protocolVersions)
-  const { requestBytesMax, inlineBytesMax, refsMax, pagesMax } = message
+  const { requestBytesMax, inlineBytesMax, refsMax, pagesMax, features } = message
   checkPositive({ requestBytesMax, refsMax, pagesMax })
-  return { limits: { requestBytesMax, inlineBytesMax, refsMax, pagesMax }, features: message.features }
+  const limits = { requestBytesMax, inlineBytesMax, refsMax, pagesMax }
+  return { limits, features, watch: message.watch === undefined ? undefined : watchLimitsFromWire(message.watch) }
+}
+
+function watchLimitsFromWire(message: WatchDescription): WatchLimits {
+  const { volumesMax, watchesPerPrincipalMax, watchesMax, heartbeatMs } = message
+  const limits = { volumesMax, watchesPerPrincipalMax, watchesMax, heartbeatMs }
+  checkPositive(limits)
+  return limits
 }
 
 /**

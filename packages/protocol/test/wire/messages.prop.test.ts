@@ -27,6 +27,12 @@ import {
   SnapshotSchema,
   snapshotFromWire,
   snapshotToWire,
+  WatchEventSchema,
+  WatchRequestSchema,
+  watchEventFromWire,
+  watchEventToWire,
+  watchRequestFromWire,
+  watchRequestToWire,
 } from '../../src/index.ts'
 import {
   changes,
@@ -40,6 +46,7 @@ import {
   proposals,
   records,
   snapshots,
+  volumeId,
 } from '../samples.ts'
 
 /** One conversion, both ways, over the bytes that really travel. */
@@ -83,7 +90,20 @@ const descriptions = fc.record({
     pagesMax: limitValues,
   }),
   features: fc.array(fc.string(), { maxLength: 3 }),
+  watch: fc.option(
+    fc.record({
+      volumesMax: limitValues,
+      watchesPerPrincipalMax: limitValues,
+      watchesMax: limitValues,
+      heartbeatMs: limitValues,
+    }),
+    { nil: undefined },
+  ),
 })
+
+const volumeIds = fc.nat(1000).map(volumeId)
+const advances = fc.option(fc.record({ volumeId: volumeIds, lsn: lsns }), { nil: undefined })
+const watched = fc.uniqueArray(fc.tuple(volumeIds, lsns), { minLength: 1, maxLength: 9, selector: ([id]) => id })
 
 const CONVERSIONS: readonly Conversion[] = [
   conversion(SnapshotSchema, snapshots, snapshotToWire, snapshotFromWire),
@@ -113,6 +133,8 @@ const CONVERSIONS: readonly Conversion[] = [
     (description) => create(DescribeMetaResponseSchema, metaDescriptionToWire(description)),
     metaDescriptionFromWire,
   ),
+  conversion(WatchRequestSchema, watched, watchRequestToWire, (message) => [...watchRequestFromWire(message, { volumesMax: 9 })]),
+  conversion(WatchEventSchema, advances, watchEventToWire, watchEventFromWire),
   conversion(
     ReadPagesResponseSchema,
     readGroups,

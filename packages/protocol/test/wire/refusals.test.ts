@@ -19,8 +19,12 @@ import {
   SnapshotSchema,
   snapshotFromWire,
   snapshotToWire,
+  WatchEventSchema,
+  watchEventFromWire,
+  watchRequestFromWire,
+  watchRequestToWire,
 } from '../../src/index.ts'
-import { PAGE_SIZE, PROPOSAL, SNAPSHOT } from '../samples.ts'
+import { lsn, PAGE_SIZE, PROPOSAL, SNAPSHOT, volumeId } from '../samples.ts'
 
 const wire = commitProposalToWire(PROPOSAL)
 const SIGNED_REF = {
@@ -134,6 +138,27 @@ describe('I11: an answer is refused with what is wrong with it', () => {
     const pages = Splinter.from([1, 2]).toBytes()
     const message = create(ReadPagesResponseSchema, { pages, writtenLsns: [1n, 1n], data: new Uint8Array(1024), ...fields })
     expect(() => readPagesFromWire(message, PAGE_SIZE)).toThrow(expect.objectContaining({ name: 'ProtocolError', code }))
+  })
+})
+
+describe('a watch', () => {
+  const watch = (count: number) => watchRequestToWire(Array.from({ length: count }, (_, i) => [volumeId(i), lsn(i)] as const))
+
+  test('is taken up to its limit', () => {
+    expect(watchRequestFromWire(watch(3), { volumesMax: 3 }).size).toBe(3)
+    expect(() => watchRequestFromWire(watch(4), { volumesMax: 3 })).toThrow(
+      expect.objectContaining({ kind: 'exhausted', code: 'WATCH_TOO_LARGE' }),
+    )
+    expect(() => watchRequestFromWire(watch(0), { volumesMax: 3 })).toThrow(expect.objectContaining({ code: 'MESSAGE_INVALID' }))
+  })
+
+  test('of a volume that is named twice counts the lower LSN', () => {
+    const twice = watchRequestToWire([7, 5, 9].map((known) => [volumeId(), lsn(known)]))
+    expect([...watchRequestFromWire(twice, { volumesMax: 3 })]).toEqual([[volumeId(), 5]])
+  })
+
+  test('an event without a volume is a heartbeat, whatever else it holds', () => {
+    expect(watchEventFromWire(create(WatchEventSchema, { lsn: 9n }))).toBeUndefined()
   })
 })
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file graft/v1/graft.proto.
  */
 export const file_graft_v1_graft: GenFile = /*@__PURE__*/
-  fileDesc("ChRncmFmdC92MS9ncmFmdC5wcm90bxIIZ3JhZnQudjEiZwoIU25hcHNob3QSEQoJdm9sdW1lX2lkGAEgASgMEgsKA2xzbhgCIAEoBBISCgpwYWdlX2NvdW50GAMgASgNEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIUCgx0aW1lc3RhbXBfbXMYBSABKAQiWQoLRXJyb3JEZXRhaWwSDAoEa2luZBgBIAEoCRIMCgRjb2RlGAIgASgJEhsKDnJldHJ5X2FmdGVyX21zGAMgASgNSACIAQFCEQoPX3JldHJ5X2FmdGVyX21zIlgKEFNpZ25lZFNlZ21lbnRSZWYSCwoDcmVmGAEgASgMEhQKDGlzc3VlZF9hdF9tcxgCIAEoBBIOCgZrZXlfaWQYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgMIhEKD0Rlc2NyaWJlUmVxdWVzdCKdAQoURGVzY3JpYmVNZXRhUmVzcG9uc2USGQoRcHJvdG9jb2xfdmVyc2lvbnMYASADKA0SEAoIZmVhdHVyZXMYAiADKAkSGQoRcmVxdWVzdF9ieXRlc19tYXgYAyABKA0SGAoQaW5saW5lX2J5dGVzX21heBgEIAEoDRIQCghyZWZzX21heBgFIAEoDRIRCglwYWdlc19tYXgYBiABKA0iqAEKFURlc2NyaWJlUGFnZXNSZXNwb25zZRIZChFwcm90b2NvbF92ZXJzaW9ucxgBIAMoDRIQCghmZWF0dXJlcxgCIAMoCRIZChFyZXF1ZXN0X2J5dGVzX21heBgDIAEoDRIXCg93cml0ZV9wYWdlc19tYXgYBCABKA0SFgoOcmVhZF9wYWdlc19tYXgYBSABKA0SFgoOcmVhZF9ieXRlc19tYXgYBiABKA0iQQoLUHVsbFJlcXVlc3QSEQoJdm9sdW1lX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEEhAKCGF0X2xlYXN0GAMgASgEImMKDFB1bGxSZXNwb25zZRIkCghzbmFwc2hvdBgBIAEoCzISLmdyYWZ0LnYxLlNuYXBzaG90Eg8KB2NoYW5nZWQYAiABKAwSEgoFZmxvb3IYAyABKA1IAIgBAUIICgZfZmxvb3IiKgoLSW5saW5lUGFnZXMSDQoFcGFnZXMYASABKAwSDAoEZGF0YRgCIAEoDCL9AQoNQ29tbWl0UmVxdWVzdBIRCgl2b2x1bWVfaWQYASABKAwSEAoIYmFzZV9sc24YAiABKAQSEQoJY29tbWl0X2lkGAMgASgMEhEKCWNsaWVudF9pZBgEIAEoDBIRCglwYWdlX3NpemUYBSABKA0SEgoKcGFnZV9jb3VudBgGIAEoDRISCgVmbG9vchgHIAEoDUgAiAEBEgsKA293bhgIIAEoDBIoCgRyZWZzGAkgAygLMhouZ3JhZnQudjEuU2lnbmVkU2VnbWVudFJlZhIlCgZpbmxpbmUYCiABKAsyFS5ncmFmdC52MS5JbmxpbmVQYWdlc0IICgZfZmxvb3IiMQoJQ29tbWl0dGVkEiQKCHNuYXBzaG90GAEgASgLMhIuZ3JhZnQudjEuU25hcHNob3QifQoIQ29uZmxpY3QSJAoIc25hcHNob3QYASABKAsyEi5ncmFmdC52MS5TbmFwc2hvdBIPCgdjaGFuZ2VkGAIgASgMEhIKBWZsb29yGAMgASgNSACIAQESHAoUY29tbWl0X2lkX2FmdGVyX2Jhc2UYBCABKAxCCAoGX2Zsb29yIm0KDkNvbW1pdFJlc3BvbnNlEigKCWNvbW1pdHRlZBgBIAEoCzITLmdyYWZ0LnYxLkNvbW1pdHRlZEgAEiYKCGNvbmZsaWN0GAIgASgLMhIuZ3JhZnQudjEuQ29uZmxpY3RIAEIJCgdvdXRjb21lIjEKD1NuYXBzaG90UmVxdWVzdBIRCgl2b2x1bWVfaWQYASABKAwSCwoDbHNuGAIgASgEIj0KDkhpc3RvcnlSZXF1ZXN0EhEKCXZvbHVtZV9pZBgBIAEoDBIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEIrABCgxIaXN0b3J5RW50cnkSJAoIc25hcHNob3QYASABKAsyEi5ncmFmdC52MS5TbmFwc2hvdBIRCgljb21taXRfaWQYAiABKAwSEQoJY2xpZW50X2lkGAMgASgMEgsKA293bhgEIAEoDBISCgVmbG9vchgFIAEoDUgAiAEBEhMKC3NlZ21lbnRfaWRzGAYgAygMEhQKDGlubGluZV9ieXRlcxgHIAEoDUIICgZfZmxvb3IiVgoRV3JpdGVQYWdlc1JlcXVlc3QSEQoJdm9sdW1lX2lkGAEgASgMEhEKCXBhZ2Vfc2l6ZRgCIAEoDRINCgVwYWdlcxgDIAEoDBIMCgRkYXRhGAQgASgMIj4KEldyaXRlUGFnZXNSZXNwb25zZRIoCgRyZWZzGAEgAygLMhouZ3JhZnQudjEuU2lnbmVkU2VnbWVudFJlZiJXChBSZWFkUGFnZXNSZXF1ZXN0EhEKCXZvbHVtZV9pZBgBIAEoDBILCgNsc24YAiABKAQSDgoGd2FudGVkGAMgASgMEhMKC2Fsc29fdXNlZnVsGAQgASgMIkYKEVJlYWRQYWdlc1Jlc3BvbnNlEg0KBXBhZ2VzGAEgASgMEhQKDHdyaXR0ZW5fbHNucxgCIAMoBBIMCgRkYXRhGAMgASgMMtkCCgtNZXRhU2VydmljZRJKCghEZXNjcmliZRIZLmdyYWZ0LnYxLkRlc2NyaWJlUmVxdWVzdBoeLmdyYWZ0LnYxLkRlc2NyaWJlTWV0YVJlc3BvbnNlIgOQAgESOgoEUHVsbBIVLmdyYWZ0LnYxLlB1bGxSZXF1ZXN0GhYuZ3JhZnQudjEuUHVsbFJlc3BvbnNlIgOQAgESQAoGQ29tbWl0EhcuZ3JhZnQudjEuQ29tbWl0UmVxdWVzdBoYLmdyYWZ0LnYxLkNvbW1pdFJlc3BvbnNlIgOQAgISQQoLR2V0U25hcHNob3QSGS5ncmFmdC52MS5TbmFwc2hvdFJlcXVlc3QaEi5ncmFmdC52MS5TbmFwc2hvdCIDkAIBEj0KB0hpc3RvcnkSGC5ncmFmdC52MS5IaXN0b3J5UmVxdWVzdBoWLmdyYWZ0LnYxLkhpc3RvcnlFbnRyeTABMvABCgtQYWdlU2VydmljZRJLCghEZXNjcmliZRIZLmdyYWZ0LnYxLkRlc2NyaWJlUmVxdWVzdBofLmdyYWZ0LnYxLkRlc2NyaWJlUGFnZXNSZXNwb25zZSIDkAIBEkwKCldyaXRlUGFnZXMSGy5ncmFmdC52MS5Xcml0ZVBhZ2VzUmVxdWVzdBocLmdyYWZ0LnYxLldyaXRlUGFnZXNSZXNwb25zZSIDkAICEkYKCVJlYWRQYWdlcxIaLmdyYWZ0LnYxLlJlYWRQYWdlc1JlcXVlc3QaGy5ncmFmdC52MS5SZWFkUGFnZXNSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("ChRncmFmdC92MS9ncmFmdC5wcm90bxIIZ3JhZnQudjEiZwoIU25hcHNob3QSEQoJdm9sdW1lX2lkGAEgASgMEgsKA2xzbhgCIAEoBBISCgpwYWdlX2NvdW50GAMgASgNEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIUCgx0aW1lc3RhbXBfbXMYBSABKAQiWQoLRXJyb3JEZXRhaWwSDAoEa2luZBgBIAEoCRIMCgRjb2RlGAIgASgJEhsKDnJldHJ5X2FmdGVyX21zGAMgASgNSACIAQFCEQoPX3JldHJ5X2FmdGVyX21zIlgKEFNpZ25lZFNlZ21lbnRSZWYSCwoDcmVmGAEgASgMEhQKDGlzc3VlZF9hdF9tcxgCIAEoBBIOCgZrZXlfaWQYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgMIhEKD0Rlc2NyaWJlUmVxdWVzdCLIAQoURGVzY3JpYmVNZXRhUmVzcG9uc2USGQoRcHJvdG9jb2xfdmVyc2lvbnMYASADKA0SEAoIZmVhdHVyZXMYAiADKAkSGQoRcmVxdWVzdF9ieXRlc19tYXgYAyABKA0SGAoQaW5saW5lX2J5dGVzX21heBgEIAEoDRIQCghyZWZzX21heBgFIAEoDRIRCglwYWdlc19tYXgYBiABKA0SKQoFd2F0Y2gYByABKAsyGi5ncmFmdC52MS5XYXRjaERlc2NyaXB0aW9uInUKEFdhdGNoRGVzY3JpcHRpb24SEwoLdm9sdW1lc19tYXgYASABKA0SIQoZd2F0Y2hlc19wZXJfcHJpbmNpcGFsX21heBgCIAEoDRITCgt3YXRjaGVzX21heBgDIAEoDRIUCgxoZWFydGJlYXRfbXMYBCABKA0iqAEKFURlc2NyaWJlUGFnZXNSZXNwb25zZRIZChFwcm90b2NvbF92ZXJzaW9ucxgBIAMoDRIQCghmZWF0dXJlcxgCIAMoCRIZChFyZXF1ZXN0X2J5dGVzX21heBgDIAEoDRIXCg93cml0ZV9wYWdlc19tYXgYBCABKA0SFgoOcmVhZF9wYWdlc19tYXgYBSABKA0SFgoOcmVhZF9ieXRlc19tYXgYBiABKA0iQQoLUHVsbFJlcXVlc3QSEQoJdm9sdW1lX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEEhAKCGF0X2xlYXN0GAMgASgEImMKDFB1bGxSZXNwb25zZRIkCghzbmFwc2hvdBgBIAEoCzISLmdyYWZ0LnYxLlNuYXBzaG90Eg8KB2NoYW5nZWQYAiABKAwSEgoFZmxvb3IYAyABKA1IAIgBAUIICgZfZmxvb3IiKgoLSW5saW5lUGFnZXMSDQoFcGFnZXMYASABKAwSDAoEZGF0YRgCIAEoDCL9AQoNQ29tbWl0UmVxdWVzdBIRCgl2b2x1bWVfaWQYASABKAwSEAoIYmFzZV9sc24YAiABKAQSEQoJY29tbWl0X2lkGAMgASgMEhEKCWNsaWVudF9pZBgEIAEoDBIRCglwYWdlX3NpemUYBSABKA0SEgoKcGFnZV9jb3VudBgGIAEoDRISCgVmbG9vchgHIAEoDUgAiAEBEgsKA293bhgIIAEoDBIoCgRyZWZzGAkgAygLMhouZ3JhZnQudjEuU2lnbmVkU2VnbWVudFJlZhIlCgZpbmxpbmUYCiABKAsyFS5ncmFmdC52MS5JbmxpbmVQYWdlc0IICgZfZmxvb3IiMQoJQ29tbWl0dGVkEiQKCHNuYXBzaG90GAEgASgLMhIuZ3JhZnQudjEuU25hcHNob3QifQoIQ29uZmxpY3QSJAoIc25hcHNob3QYASABKAsyEi5ncmFmdC52MS5TbmFwc2hvdBIPCgdjaGFuZ2VkGAIgASgMEhIKBWZsb29yGAMgASgNSACIAQESHAoUY29tbWl0X2lkX2FmdGVyX2Jhc2UYBCABKAxCCAoGX2Zsb29yIm0KDkNvbW1pdFJlc3BvbnNlEigKCWNvbW1pdHRlZBgBIAEoCzITLmdyYWZ0LnYxLkNvbW1pdHRlZEgAEiYKCGNvbmZsaWN0GAIgASgLMhIuZ3JhZnQudjEuQ29uZmxpY3RIAEIJCgdvdXRjb21lIl0KD1NuYXBzaG90UmVxdWVzdBIRCgl2b2x1bWVfaWQYASABKAwSCwoDbHNuGAIgASgEEhkKDHRpbWVzdGFtcF9tcxgDIAEoBEgAiAEBQg8KDV90aW1lc3RhbXBfbXMiPQoOSGlzdG9yeVJlcXVlc3QSEQoJdm9sdW1lX2lkGAEgASgMEgwKBGZyb20YAiABKAQSCgoCdG8YAyABKAQisAEKDEhpc3RvcnlFbnRyeRIkCghzbmFwc2hvdBgBIAEoCzISLmdyYWZ0LnYxLlNuYXBzaG90EhEKCWNvbW1pdF9pZBgCIAEoDBIRCgljbGllbnRfaWQYAyABKAwSCwoDb3duGAQgASgMEhIKBWZsb29yGAUgASgNSACIAQESEwoLc2VnbWVudF9pZHMYBiADKAwSFAoMaW5saW5lX2J5dGVzGAcgASgNQggKBl9mbG9vciI4CgxXYXRjaFJlcXVlc3QSKAoHdm9sdW1lcxgBIAMoCzIXLmdyYWZ0LnYxLldhdGNoZWRWb2x1bWUiNQoNV2F0Y2hlZFZvbHVtZRIRCgl2b2x1bWVfaWQYASABKAwSEQoJa25vd25fbHNuGAIgASgEIiwKCldhdGNoRXZlbnQSEQoJdm9sdW1lX2lkGAEgASgMEgsKA2xzbhgCIAEoBCJWChFXcml0ZVBhZ2VzUmVxdWVzdBIRCgl2b2x1bWVfaWQYASABKAwSEQoJcGFnZV9zaXplGAIgASgNEg0KBXBhZ2VzGAMgASgMEgwKBGRhdGEYBCABKAwiPgoSV3JpdGVQYWdlc1Jlc3BvbnNlEigKBHJlZnMYASADKAsyGi5ncmFmdC52MS5TaWduZWRTZWdtZW50UmVmIlcKEFJlYWRQYWdlc1JlcXVlc3QSEQoJdm9sdW1lX2lkGAEgASgMEgsKA2xzbhgCIAEoBBIOCgZ3YW50ZWQYAyABKAwSEwoLYWxzb191c2VmdWwYBCABKAwiRgoRUmVhZFBhZ2VzUmVzcG9uc2USDQoFcGFnZXMYASABKAwSFAoMd3JpdHRlbl9sc25zGAIgAygEEgwKBGRhdGEYAyABKAwykgMKC01ldGFTZXJ2aWNlEkoKCERlc2NyaWJlEhkuZ3JhZnQudjEuRGVzY3JpYmVSZXF1ZXN0Gh4uZ3JhZnQudjEuRGVzY3JpYmVNZXRhUmVzcG9uc2UiA5ACARI6CgRQdWxsEhUuZ3JhZnQudjEuUHVsbFJlcXVlc3QaFi5ncmFmdC52MS5QdWxsUmVzcG9uc2UiA5ACARJACgZDb21taXQSFy5ncmFmdC52MS5Db21taXRSZXF1ZXN0GhguZ3JhZnQudjEuQ29tbWl0UmVzcG9uc2UiA5ACAhJBCgtHZXRTbmFwc2hvdBIZLmdyYWZ0LnYxLlNuYXBzaG90UmVxdWVzdBoSLmdyYWZ0LnYxLlNuYXBzaG90IgOQAgESPQoHSGlzdG9yeRIYLmdyYWZ0LnYxLkhpc3RvcnlSZXF1ZXN0GhYuZ3JhZnQudjEuSGlzdG9yeUVudHJ5MAESNwoFV2F0Y2gSFi5ncmFmdC52MS5XYXRjaFJlcXVlc3QaFC5ncmFmdC52MS5XYXRjaEV2ZW50MAEy8AEKC1BhZ2VTZXJ2aWNlEksKCERlc2NyaWJlEhkuZ3JhZnQudjEuRGVzY3JpYmVSZXF1ZXN0Gh8uZ3JhZnQudjEuRGVzY3JpYmVQYWdlc1Jlc3BvbnNlIgOQAgESTAoKV3JpdGVQYWdlcxIbLmdyYWZ0LnYxLldyaXRlUGFnZXNSZXF1ZXN0GhwuZ3JhZnQudjEuV3JpdGVQYWdlc1Jlc3BvbnNlIgOQAgISRgoJUmVhZFBhZ2VzEhouZ3JhZnQudjEuUmVhZFBhZ2VzUmVxdWVzdBobLmdyYWZ0LnYxLlJlYWRQYWdlc1Jlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * A fixed point of a volume's history.
@@ -172,6 +172,13 @@ export type DescribeMetaResponse = Message<"graft.v1.DescribeMetaResponse"> & {
    * @generated from field: uint32 pages_max = 6;
    */
   pagesMax: number;
+
+  /**
+   * Absent: there is no `Watch`.
+   *
+   * @generated from field: graft.v1.WatchDescription watch = 7;
+   */
+  watch?: WatchDescription | undefined;
 };
 
 /**
@@ -180,6 +187,40 @@ export type DescribeMetaResponse = Message<"graft.v1.DescribeMetaResponse"> & {
  */
 export const DescribeMetaResponseSchema: GenMessage<DescribeMetaResponse> = /*@__PURE__*/
   messageDesc(file_graft_v1_graft, 4);
+
+/**
+ * @generated from message graft.v1.WatchDescription
+ */
+export type WatchDescription = Message<"graft.v1.WatchDescription"> & {
+  /**
+   * @generated from field: uint32 volumes_max = 1;
+   */
+  volumesMax: number;
+
+  /**
+   * @generated from field: uint32 watches_per_principal_max = 2;
+   */
+  watchesPerPrincipalMax: number;
+
+  /**
+   * @generated from field: uint32 watches_max = 3;
+   */
+  watchesMax: number;
+
+  /**
+   * A watch without any message for much longer than this is dead.
+   *
+   * @generated from field: uint32 heartbeat_ms = 4;
+   */
+  heartbeatMs: number;
+};
+
+/**
+ * Describes the message graft.v1.WatchDescription.
+ * Use `create(WatchDescriptionSchema)` to create a new message.
+ */
+export const WatchDescriptionSchema: GenMessage<WatchDescription> = /*@__PURE__*/
+  messageDesc(file_graft_v1_graft, 5);
 
 /**
  * @generated from message graft.v1.DescribePagesResponse
@@ -221,7 +262,7 @@ export type DescribePagesResponse = Message<"graft.v1.DescribePagesResponse"> & 
  * Use `create(DescribePagesResponseSchema)` to create a new message.
  */
 export const DescribePagesResponseSchema: GenMessage<DescribePagesResponse> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 5);
+  messageDesc(file_graft_v1_graft, 6);
 
 /**
  * @generated from message graft.v1.PullRequest
@@ -252,7 +293,7 @@ export type PullRequest = Message<"graft.v1.PullRequest"> & {
  * Use `create(PullRequestSchema)` to create a new message.
  */
 export const PullRequestSchema: GenMessage<PullRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 6);
+  messageDesc(file_graft_v1_graft, 7);
 
 /**
  * @generated from message graft.v1.PullResponse
@@ -281,7 +322,7 @@ export type PullResponse = Message<"graft.v1.PullResponse"> & {
  * Use `create(PullResponseSchema)` to create a new message.
  */
 export const PullResponseSchema: GenMessage<PullResponse> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 7);
+  messageDesc(file_graft_v1_graft, 8);
 
 /**
  * @generated from message graft.v1.InlinePages
@@ -307,7 +348,7 @@ export type InlinePages = Message<"graft.v1.InlinePages"> & {
  * Use `create(InlinePagesSchema)` to create a new message.
  */
 export const InlinePagesSchema: GenMessage<InlinePages> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 8);
+  messageDesc(file_graft_v1_graft, 9);
 
 /**
  * @generated from message graft.v1.CommitRequest
@@ -375,7 +416,7 @@ export type CommitRequest = Message<"graft.v1.CommitRequest"> & {
  * Use `create(CommitRequestSchema)` to create a new message.
  */
 export const CommitRequestSchema: GenMessage<CommitRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 9);
+  messageDesc(file_graft_v1_graft, 10);
 
 /**
  * @generated from message graft.v1.Committed
@@ -392,7 +433,7 @@ export type Committed = Message<"graft.v1.Committed"> & {
  * Use `create(CommittedSchema)` to create a new message.
  */
 export const CommittedSchema: GenMessage<Committed> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 10);
+  messageDesc(file_graft_v1_graft, 11);
 
 /**
  * @generated from message graft.v1.Conflict
@@ -428,7 +469,7 @@ export type Conflict = Message<"graft.v1.Conflict"> & {
  * Use `create(ConflictSchema)` to create a new message.
  */
 export const ConflictSchema: GenMessage<Conflict> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 11);
+  messageDesc(file_graft_v1_graft, 12);
 
 /**
  * @generated from message graft.v1.CommitResponse
@@ -457,7 +498,7 @@ export type CommitResponse = Message<"graft.v1.CommitResponse"> & {
  * Use `create(CommitResponseSchema)` to create a new message.
  */
 export const CommitResponseSchema: GenMessage<CommitResponse> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 12);
+  messageDesc(file_graft_v1_graft, 13);
 
 /**
  * @generated from message graft.v1.SnapshotRequest
@@ -469,11 +510,18 @@ export type SnapshotRequest = Message<"graft.v1.SnapshotRequest"> & {
   volumeId: Uint8Array;
 
   /**
-   * 0: the head.
+   * 0: the head, or the newest commit at `timestamp_ms` if there is one.
    *
    * @generated from field: uint64 lsn = 2;
    */
   lsn: bigint;
+
+  /**
+   * The newest commit made at or before this time; not together with an LSN.
+   *
+   * @generated from field: optional uint64 timestamp_ms = 3;
+   */
+  timestampMs?: bigint | undefined;
 };
 
 /**
@@ -481,7 +529,7 @@ export type SnapshotRequest = Message<"graft.v1.SnapshotRequest"> & {
  * Use `create(SnapshotRequestSchema)` to create a new message.
  */
 export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 13);
+  messageDesc(file_graft_v1_graft, 14);
 
 /**
  * @generated from message graft.v1.HistoryRequest
@@ -512,7 +560,7 @@ export type HistoryRequest = Message<"graft.v1.HistoryRequest"> & {
  * Use `create(HistoryRequestSchema)` to create a new message.
  */
 export const HistoryRequestSchema: GenMessage<HistoryRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 14);
+  messageDesc(file_graft_v1_graft, 15);
 
 /**
  * @generated from message graft.v1.HistoryEntry
@@ -561,7 +609,74 @@ export type HistoryEntry = Message<"graft.v1.HistoryEntry"> & {
  * Use `create(HistoryEntrySchema)` to create a new message.
  */
 export const HistoryEntrySchema: GenMessage<HistoryEntry> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 15);
+  messageDesc(file_graft_v1_graft, 16);
+
+/**
+ * @generated from message graft.v1.WatchRequest
+ */
+export type WatchRequest = Message<"graft.v1.WatchRequest"> & {
+  /**
+   * @generated from field: repeated graft.v1.WatchedVolume volumes = 1;
+   */
+  volumes: WatchedVolume[];
+};
+
+/**
+ * Describes the message graft.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
+  messageDesc(file_graft_v1_graft, 17);
+
+/**
+ * @generated from message graft.v1.WatchedVolume
+ */
+export type WatchedVolume = Message<"graft.v1.WatchedVolume"> & {
+  /**
+   * @generated from field: bytes volume_id = 1;
+   */
+  volumeId: Uint8Array;
+
+  /**
+   * The LSN that the client has; it is told of newer ones. 0: nothing.
+   *
+   * @generated from field: uint64 known_lsn = 2;
+   */
+  knownLsn: bigint;
+};
+
+/**
+ * Describes the message graft.v1.WatchedVolume.
+ * Use `create(WatchedVolumeSchema)` to create a new message.
+ */
+export const WatchedVolumeSchema: GenMessage<WatchedVolume> = /*@__PURE__*/
+  messageDesc(file_graft_v1_graft, 18);
+
+/**
+ * A volume has got a newer commit; how many were made since the last event does not matter.
+ *
+ * @generated from message graft.v1.WatchEvent
+ */
+export type WatchEvent = Message<"graft.v1.WatchEvent"> & {
+  /**
+   * Empty: a heartbeat.
+   *
+   * @generated from field: bytes volume_id = 1;
+   */
+  volumeId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 lsn = 2;
+   */
+  lsn: bigint;
+};
+
+/**
+ * Describes the message graft.v1.WatchEvent.
+ * Use `create(WatchEventSchema)` to create a new message.
+ */
+export const WatchEventSchema: GenMessage<WatchEvent> = /*@__PURE__*/
+  messageDesc(file_graft_v1_graft, 19);
 
 /**
  * @generated from message graft.v1.WritePagesRequest
@@ -597,7 +712,7 @@ export type WritePagesRequest = Message<"graft.v1.WritePagesRequest"> & {
  * Use `create(WritePagesRequestSchema)` to create a new message.
  */
 export const WritePagesRequestSchema: GenMessage<WritePagesRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 16);
+  messageDesc(file_graft_v1_graft, 20);
 
 /**
  * @generated from message graft.v1.WritePagesResponse
@@ -614,7 +729,7 @@ export type WritePagesResponse = Message<"graft.v1.WritePagesResponse"> & {
  * Use `create(WritePagesResponseSchema)` to create a new message.
  */
 export const WritePagesResponseSchema: GenMessage<WritePagesResponse> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 17);
+  messageDesc(file_graft_v1_graft, 21);
 
 /**
  * @generated from message graft.v1.ReadPagesRequest
@@ -650,7 +765,7 @@ export type ReadPagesRequest = Message<"graft.v1.ReadPagesRequest"> & {
  * Use `create(ReadPagesRequestSchema)` to create a new message.
  */
 export const ReadPagesRequestSchema: GenMessage<ReadPagesRequest> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 18);
+  messageDesc(file_graft_v1_graft, 22);
 
 /**
  * One group of pages. Every wanted page is in exactly one group of the stream.
@@ -683,7 +798,7 @@ export type ReadPagesResponse = Message<"graft.v1.ReadPagesResponse"> & {
  * Use `create(ReadPagesResponseSchema)` to create a new message.
  */
 export const ReadPagesResponseSchema: GenMessage<ReadPagesResponse> = /*@__PURE__*/
-  messageDesc(file_graft_v1_graft, 19);
+  messageDesc(file_graft_v1_graft, 23);
 
 /**
  * @generated from service graft.v1.MetaService
@@ -728,6 +843,14 @@ export const MetaService: GenService<{
     methodKind: "server_streaming";
     input: typeof HistoryRequestSchema;
     output: typeof HistoryEntrySchema;
+  },
+  /**
+   * @generated from rpc graft.v1.MetaService.Watch
+   */
+  watch: {
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchEventSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_graft_v1_graft, 0);
