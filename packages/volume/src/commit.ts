@@ -1,5 +1,5 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { RecordError } from './errors.ts'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { RecordError, VolumeError } from './errors.ts'
 import { type Commit, CommitSchema } from './gen/graft/store/v1/store_pb.ts'
 import {
   type ClientId,
@@ -11,17 +11,25 @@ import {
   volumeIdFromBytes,
 } from './ids.ts'
 import { LSN_NONE, type Lsn, parseLsn } from './lsn.ts'
-import { type PageSet, type PageSize, parsePageSize, type Snapshot } from './page.ts'
-import { layersFromMessages, type RollupLayer } from './rollup-layer.ts'
+import { lowerFloor, type PageSet, type PageSize, parsePageSize, type Snapshot } from './page.ts'
+import { LAYER_SHAPE, layersFromMessages, type RollupLayer } from './rollup-layer.ts'
 import { openRecord, sealRecord } from './sealed-record.ts'
 import {
   checkSegmentRef,
+  framesEnd,
   pageSetBytes,
+  REF_SHAPE,
   type SegmentRef,
   segmentRefFromMessage,
   segmentRefToMessage,
   storedPageSet,
 } from './segment-ref.ts'
+import { readMessage } from './stored-message.ts'
+
+/** Most refs of a commit: what a reader makes of them takes many times their bytes. */
+export const COMMIT_REFS_MAX = 16_384
+// The fields of a commit that hold messages: its refs and its layers.
+const COMMIT_SHAPE = { 12: { ...REF_SHAPE, countMax: COMMIT_REFS_MAX }, 13: LAYER_SHAPE }
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32
@@ -64,9 +72,12 @@ export interface CommitRecord {
  * Encodes and seals a commit record. Inline frames, if any, are put behind it by the caller.
  *
  * @returns Fresh bytes.
- * @throws VolumeError `RECORD_TOO_LARGE`.
+ * @throws {@link VolumeError} `RECORD_TOO_LARGE`.
  */
 export function encodeCommit(record: CommitRecord): Uint8Array<ArrayBuffer> {
+  if (record.refs.length > COMMIT_REFS_MAX) {
+    throw new VolumeError('RECORD_TOO_LARGE', `the refs of a commit are limited, refs=${record.refs.length}`)
+  }
   const message = create(CommitSchema, {
     volumeId: idToBytes(record.volumeId),
     lsn: BigInt(record.lsn),
@@ -101,7 +112,7 @@ export function encodeCommit(record: CommitRecord): Uint8Array<ArrayBuffer> {
 export function decodeCommit(bytes: Uint8Array): { record: CommitRecord; byteLength: number } {
   const { payload, byteLength } = openRecord('commit', bytes)
   try {
-    const record = recordFromMessage(fromBinary(CommitSchema, payload))
+    const record = recordFromMessage(readMessage(CommitSchema, payload, COMMIT_SHAPE))
     checkRecord(record)
     return { record, byteLength }
   } catch (cause) {
@@ -126,8 +137,13 @@ function recordFromMessage(message: Commit): CommitRecord {
     own: storedPageSet(message.own),
     refs: message.refs.map(segmentRefFromMessage),
     layers: layersFromMessages(message.layers, lsn),
-    inline: message.inlineLength === 0 ? undefined : { byteLength: message.inlineLength, hash: message.inlineHash },
+    inline: inlineFrames(message),
   }
+}
+
+function inlineFrames({ inlineLength, inlineHash }: Commit): InlineFrames | undefined {
+  if (inlineHash.length !== (inlineLength === 0 ? 0 : HASH_BYTES)) throw content('hash of the inline frames: wrong length')
+  return inlineLength === 0 ? undefined : { byteLength: inlineLength, hash: inlineHash }
 }
 
 function checkRecord(record: CommitRecord): void {
@@ -136,17 +152,26 @@ function checkRecord(record: CommitRecord): void {
   if (floor !== undefined && floor > pageCount) throw content(`floor is above the page count, floor=${floor} pages=${pageCount}`)
   if ((own.last() ?? 0) > pageCount) throw content(`a page is above the page count, page=${own.last()} pages=${pageCount}`)
   if (record.previousHash.length !== (lsn === 1 ? 0 : HASH_BYTES)) throw content('hash of the previous record: wrong length')
-  if (inline !== undefined && inline.hash.length !== HASH_BYTES) throw content('hash of the inline frames: wrong length')
   if (record.checkpointLsn >= lsn) throw content('checkpoint is not older than the commit')
   for (const ref of refs) {
     checkSegmentRef(ref, record.pageSize)
-    if (ref.segmentId === undefined) checkInlineRef(ref, inline)
+    if (ref.segmentId === undefined && framesEnd(ref) > (inline?.byteLength ?? 0)) {
+      throw content('an inline ref points past the inline frames')
+    }
   }
+  checkLayers(record)
 }
 
-function checkInlineRef(ref: SegmentRef, inline: InlineFrames | undefined): void {
-  const end = ref.frames.lengths.reduce((sum, length) => sum + length, ref.offset)
-  if (end > (inline?.byteLength ?? 0)) throw content('an inline ref points past the inline frames')
+/** What a layer shows was not cut off by anything newer, and its floor is the lowest of all up to the commit. */
+function checkLayers({ layers, floor, pageCount }: CommitRecord): void {
+  let newerFloor = floor
+  for (const layer of layers) {
+    if ((layer.pages.last() ?? 0) > (newerFloor ?? pageCount)) throw content('a rollup layer holds a page that was cut off')
+    if (lowerFloor(newerFloor, layer.floor) !== layer.floor || (layer.floor ?? 0) > pageCount) {
+      throw content('the floor of a rollup layer is above a newer one')
+    }
+    newerFloor = layer.floor
+  }
 }
 
 function content(why: string): RecordError {

@@ -107,6 +107,7 @@ export class RecordError extends Error {
 export type SegmentErrorCode =
   | 'SEGMENT_TRUNCATED'
   | 'SEGMENT_MAGIC'
+  | 'SEGMENT_CHECKSUM'
   | 'SEGMENT_VERSION'
   | 'SEGMENT_INDEX'
   | 'FRAME_TRUNCATED'

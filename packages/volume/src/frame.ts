@@ -169,7 +169,9 @@ function checkIntegrity(bytes: Uint8Array, view: DataView, expected: bigint): vo
     const values = `expected=${expected.toString(16)} stored=${stored.toString(16)} actual=${actual.toString(16)}`
     throw new SegmentError('FRAME_CHECKSUM', `frame checksum differs, ${values}`)
   }
-  if (bytes[4] !== VERSION) throw new SegmentError('FRAME_VERSION', `frame of a newer version, version=${bytes[4]}`)
+  if (bytes[4] !== VERSION) {
+    throw new SegmentError('FRAME_VERSION', `frame of a version that is not supported, version=${bytes[4]} supported=${VERSION}`)
+  }
 }
 
 function checkIdentity(bytes: Uint8Array, view: DataView, expected: FrameIdentity): void {

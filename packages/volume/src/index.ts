@@ -1,4 +1,5 @@
 export {
+  COMMIT_REFS_MAX,
   type CommitRecord,
   decodeCommit,
   encodeCommit,

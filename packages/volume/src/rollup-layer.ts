@@ -3,6 +3,7 @@ import type { RollupLayer as StoredRollupLayer } from './gen/graft/store/v1/stor
 import type { Lsn } from './lsn.ts'
 import type { PageSet } from './page.ts'
 import { storedPageSet } from './segment-ref.ts'
+import type { MessageField } from './stored-message.ts'
 
 /**
  * The part of a rollup that one older range of commits contributed.
@@ -17,6 +18,10 @@ export interface RollupLayer {
   /** The lowest floor in (p - 2^i, p]; `undefined`: nothing was cut off there. */
   readonly floor: number | undefined
 }
+
+// A set of no page has 13 bytes; an LSN of 53 bits allows as many layers less one.
+/** What a stored layer has at least, and how many there can be. */
+export const LAYER_SHAPE: MessageField = { bytesMin: 2 + 13, countMax: 52 }
 
 /** Packs the offset of each page's commit in the layer's range. Fresh bytes. */
 export function packOffsets(offsets: readonly number[], layer: number): Uint8Array<ArrayBuffer> {

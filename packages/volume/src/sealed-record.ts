@@ -2,9 +2,9 @@ import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import { RecordError, VolumeError } from './errors.ts'
 
 /** What a sealed record holds. */
-export type RecordKind = 'commit' | 'checkpoint' | 'head' | 'segment-index'
+export type RecordKind = 'commit' | 'checkpoint' | 'head' | 'segment-index' | 'horizon'
 
-const KIND_BYTES: Readonly<Record<RecordKind, number>> = { commit: 1, checkpoint: 2, head: 3, 'segment-index': 4 }
+const KIND_BYTES: Readonly<Record<RecordKind, number>> = { commit: 1, checkpoint: 2, head: 3, 'segment-index': 4, horizon: 5 }
 const MAGIC = 0x52535447 // "GTSR" in file order
 const VERSION = 1
 const CHECKSUM_OFFSET = 16
@@ -17,7 +17,7 @@ export const RECORD_PAYLOAD_BYTES_MAX: number = 8 * 2 ** 20
 /*
  * offset size field (numbers are little-endian)
  *      0    4 magic "GTSR"
- *      4    1 kind: 1 commit, 2 checkpoint, 3 head hint, 4 segment index
+ *      4    1 kind: 1 commit, 2 checkpoint (reserved), 3 head hint, 4 segment index, 5 horizon (reserved)
  *      5    1 version of the payload, 1
  *      6    2 zero
  *      8    4 payload length n
@@ -86,7 +86,10 @@ export function openRecord(kind: RecordKind, bytes: Uint8Array): { payload: Uint
   }
   if (bytes[4] !== KIND_BYTES[kind]) throw new RecordError('RECORD_KIND', `not a ${kind} record, kind=${bytes[4]}`)
   if (bytes[5] !== VERSION) {
-    throw new RecordError('RECORD_VERSION', `written by a newer version, version=${bytes[5]} supported=${VERSION}`)
+    throw new RecordError(
+      'RECORD_VERSION',
+      `${kind} record of a version that is not supported, version=${bytes[5]} supported=${VERSION}`,
+    )
   }
   return { payload: bytes.subarray(RECORD_HEADER_BYTES, byteLength), byteLength }
 }

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { SplinterView } from '@graft-ts/splinter'
 import { RecordError, VolumeError } from './errors.ts'
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, type FrameTable, pagesPerFrame } from './frame.ts'
@@ -6,6 +6,7 @@ import type { SegmentRef as StoredSegmentRef } from './gen/graft/store/v1/store_
 import { SegmentRefSchema } from './gen/graft/store/v1/store_pb.ts'
 import { idToBytes, type SegmentId, segmentIdFromBytes } from './ids.ts'
 import type { PageSet, PageSize } from './page.ts'
+import { type MessageField, readMessage } from './stored-message.ts'
 
 /**
  * What a commit stores about pages: which segment, which pages, where the frames are.
@@ -22,6 +23,10 @@ export interface SegmentRef {
   readonly frames: FrameTable
 }
 
+// A set of one page has 21 bytes; a frame table at least one length and one checksum.
+/** What a stored ref has at least. */
+export const REF_SHAPE: MessageField = { bytesMin: 2 + 21 + 2 + 9 }
+
 /** Encodes a ref as bytes, which is what a page store signs. Fresh bytes. */
 export function encodeSegmentRef(ref: SegmentRef): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(toBinary(SegmentRefSchema, segmentRefToMessage(ref)))
@@ -34,13 +39,7 @@ export function encodeSegmentRef(ref: SegmentRef): Uint8Array<ArrayBuffer> {
  * @throws {@link RecordError} `RECORD_CONTENT` if they are not a ref.
  */
 export function decodeSegmentRef(bytes: Uint8Array): SegmentRef {
-  let message: StoredSegmentRef
-  try {
-    message = fromBinary(SegmentRefSchema, bytes)
-  } catch (cause) {
-    throw new RecordError('RECORD_CONTENT', 'not a segment ref', { cause })
-  }
-  return segmentRefFromMessage(message)
+  return segmentRefFromMessage(readMessage(SegmentRefSchema, bytes, {}))
 }
 
 /** The stored message of a ref. */
@@ -108,14 +107,18 @@ export function checkSegmentRef(ref: SegmentRef, pageSize: PageSize): void {
       `frame table does not fit the pages, frames=${ref.frames.lengths.length} expected=${frames}`,
     )
   }
-  let end = ref.offset
   for (const length of ref.frames.lengths) {
-    end += length
     if (length <= FRAME_HEADER_BYTES || length > FRAME_BYTES_MAX) {
       throw new VolumeError('SEGMENT_REF', `frame length is out of range, bytes=${length}`)
     }
   }
+  const end = framesEnd(ref)
   if (end > 0xffffffff) throw new VolumeError('SEGMENT_REF', `frames end past 2^32 bytes, end=${end}`)
+}
+
+/** Where the last frame of a run ends: within the segment, or counted from the end of the sealed record. */
+export function framesEnd(ref: SegmentRef): number {
+  return ref.frames.lengths.reduce((sum, length) => sum + length, ref.offset)
 }
 
 /** Where a page is in a run: its frame, and its position among that frame's pages; `undefined` if the run lacks it. */

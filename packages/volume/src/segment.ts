@@ -1,4 +1,5 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import { RecordError, SegmentError, VolumeError } from './errors.ts'
 import { encodeRun, FRAME_HEADER_BYTES, pagesPerFrame, type Run } from './frame.ts'
 import type { FrameCodec } from './frame-codec.ts'
@@ -6,7 +7,16 @@ import { SegmentIndexSchema, type SegmentIndex as StoredSegmentIndex } from './g
 import { idToBytes, type SegmentId, segmentIdFromBytes, type VolumeId, volumeIdFromBytes } from './ids.ts'
 import { type PageSet, type PageSize, parsePageSize } from './page.ts'
 import { openRecord, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, sealRecord } from './sealed-record.ts'
-import { checkSegmentRef, pageSetBytes, type SegmentRef, segmentRefFromMessage, segmentRefToMessage } from './segment-ref.ts'
+import {
+  checkSegmentRef,
+  framesEnd,
+  pageSetBytes,
+  REF_SHAPE,
+  type SegmentRef,
+  segmentRefFromMessage,
+  segmentRefToMessage,
+} from './segment-ref.ts'
+import { readMessage } from './stored-message.ts'
 
 /** Largest segment where the caller names none: 16 MiB. */
 export const SEGMENT_BYTES_DEFAULT: number = 16 * 2 ** 20
@@ -16,7 +26,8 @@ export const SEGMENT_BYTES_MAX: number = 64 * 2 ** 20
 const MAGIC = 0x53535447 // "GTSS" in file order
 const VERSION = 1
 /** Bytes of the footer at the end of a segment. */
-export const SEGMENT_FOOTER_BYTES = 16
+export const SEGMENT_FOOTER_BYTES = 24
+const FOOTER_CHECKSUM_OFFSET = 8
 // What the index needs beyond its runs: the record's header and the segment id.
 const INDEX_BYTES_BASE = RECORD_HEADER_BYTES + 18
 // What a run needs in the index beyond its page set and frame table: ids, page size, offset, tags and lengths.
@@ -46,6 +57,9 @@ export interface SegmentRun {
   readonly pageSize: PageSize
   readonly ref: SegmentRef
 }
+
+// A run has ids, a page size and a ref.
+const INDEX_SHAPE = { 2: { bytesMin: REF_SHAPE.bytesMin, fields: { 3: REF_SHAPE } } }
 
 /** What a segment says about itself: for scrubbing, compaction and recovery. Readers of pages use refs instead. */
 export interface SegmentIndex {
@@ -129,8 +143,9 @@ export class SegmentBuilder {
 /*
  * The footer; offsets count from the end of the segment (numbers are little-endian)
  * offset size field
- *    -16    4 length of the index record
- *    -12    4 length of the whole segment
+ *    -24    4 length of the index record
+ *    -20    4 length of the whole segment
+ *    -16    8 CRC-64/NVME over the other 16 bytes of the footer
  *     -8    4 version, 1
  *     -4    4 magic "GTSS"
  */
@@ -138,8 +153,17 @@ function writeFooter(bytes: Uint8Array<ArrayBuffer>, indexBytes: number): void {
   const view = new DataView(bytes.buffer, bytes.length - SEGMENT_FOOTER_BYTES)
   view.setUint32(0, indexBytes, true)
   view.setUint32(4, bytes.length, true)
-  view.setUint32(8, VERSION, true)
-  view.setUint32(12, MAGIC, true)
+  view.setUint32(16, VERSION, true)
+  view.setUint32(20, MAGIC, true)
+  view.setBigUint64(FOOTER_CHECKSUM_OFFSET, footerChecksum(bytes), true)
+}
+
+function footerChecksum(segment: Uint8Array): bigint {
+  const footer = segment.subarray(segment.length - SEGMENT_FOOTER_BYTES)
+  return new Crc64Nvme()
+    .update(footer.subarray(0, FOOTER_CHECKSUM_OFFSET))
+    .update(footer.subarray(FOOTER_CHECKSUM_OFFSET + 8))
+    .digest()
 }
 
 function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
@@ -159,13 +183,30 @@ function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
  * @throws {@link SegmentError} if it is not a whole segment, {@link RecordError} if its index is damaged.
  */
 export function decodeSegmentIndex(bytes: Uint8Array): SegmentIndex {
+  const indexBytes = readFooter(bytes)
+  const end = bytes.length - SEGMENT_FOOTER_BYTES
+  const { payload, byteLength } = openRecord('segment-index', bytes.subarray(end - indexBytes, end))
+  if (byteLength !== indexBytes)
+    throw new SegmentError('SEGMENT_INDEX', `index length differs, bytes=${byteLength} expected=${indexBytes}`)
+  return indexFromMessage(readMessage(SegmentIndexSchema, payload, INDEX_SHAPE), end - indexBytes)
+}
+
+/** The length of the index record. */
+function readFooter(bytes: Uint8Array): number {
   if (bytes.length < SEGMENT_FOOTER_BYTES) {
     throw new SegmentError('SEGMENT_TRUNCATED', `segment ends within its footer, bytes=${bytes.length}`)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - SEGMENT_FOOTER_BYTES, SEGMENT_FOOTER_BYTES)
-  if (view.getUint32(12, true) !== MAGIC) throw new SegmentError('SEGMENT_MAGIC', 'not the end of a segment')
-  if (view.getUint32(8, true) !== VERSION) {
-    throw new SegmentError('SEGMENT_VERSION', `segment of a newer version, version=${view.getUint32(8, true)}`)
+  if (view.getUint32(20, true) !== MAGIC) throw new SegmentError('SEGMENT_MAGIC', 'not the end of a segment')
+  if (view.getBigUint64(FOOTER_CHECKSUM_OFFSET, true) !== footerChecksum(bytes)) {
+    throw new SegmentError('SEGMENT_CHECKSUM', 'footer checksum differs')
+  }
+  const version = view.getUint32(16, true)
+  if (version !== VERSION) {
+    throw new SegmentError(
+      'SEGMENT_VERSION',
+      `segment of a version that is not supported, version=${version} supported=${VERSION}`,
+    )
   }
   const segmentBytes = view.getUint32(4, true)
   const indexBytes = view.getUint32(0, true)
@@ -175,25 +216,27 @@ export function decodeSegmentIndex(bytes: Uint8Array): SegmentIndex {
   if (indexBytes > bytes.length - SEGMENT_FOOTER_BYTES) {
     throw new SegmentError('SEGMENT_INDEX', `index length is over the segment, bytes=${indexBytes}`)
   }
-  const end = bytes.length - SEGMENT_FOOTER_BYTES
-  const { payload } = openRecord('segment-index', bytes.subarray(end - indexBytes, end))
-  return indexFromPayload(payload, end - indexBytes)
+  return indexBytes
 }
 
-function indexFromPayload(payload: Uint8Array, framesEnd: number): SegmentIndex {
-  let message: StoredSegmentIndex
+function indexFromMessage(message: StoredSegmentIndex, indexOffset: number): SegmentIndex {
+  let end = 0
   try {
-    message = fromBinary(SegmentIndexSchema, payload)
     const segmentId = segmentIdFromBytes(message.segmentId)
     const runs = message.runs.map((run) => {
       if (run.ref === undefined) throw new RecordError('RECORD_CONTENT', 'a run without a ref')
       const ref = segmentRefFromMessage(run.ref)
       const pageSize = parsePageSize(run.pageSize)
       checkSegmentRef(ref, pageSize)
-      const end = ref.frames.lengths.reduce((sum, length) => sum + length, ref.offset)
-      if (ref.segmentId !== segmentId || end > framesEnd) throw new RecordError('RECORD_CONTENT', 'a run outside its segment')
+      if (ref.segmentId !== segmentId) throw new RecordError('RECORD_CONTENT', 'a run of another segment')
+      // Runs fill the segment up to the index, in this order: no frame belongs to two of them, or to none.
+      if (ref.offset !== end)
+        throw new RecordError('RECORD_CONTENT', `a run does not follow the one before, got=${ref.offset} expected=${end}`)
+      end = framesEnd(ref)
       return { volumeId: volumeIdFromBytes(run.volumeId), pageSize, ref }
     })
+    if (end !== indexOffset)
+      throw new RecordError('RECORD_CONTENT', `runs do not end at the index, got=${end} expected=${indexOffset}`)
     return { segmentId, runs }
   } catch (cause) {
     if (cause instanceof RecordError) throw cause

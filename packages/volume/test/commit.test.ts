@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CommitSchema } from '../src/gen/graft/store/v1/store_pb.ts'
 import {
+  COMMIT_REFS_MAX,
   type CommitRecord,
   decodeCommit,
   decodeSegmentRef,
@@ -82,6 +83,8 @@ describe('commit record', () => {
   test.each<[string, Partial<CommitRecord>]>([
     ['lsn 0', { lsn: 0 as Lsn }],
     ['a floor above the page count', { floor: 201 }],
+    ['a page in a layer that was cut off', { floor: 130, layers: [{ ...record.layers[0]!, floor: 130 }] }],
+    ['a floor of a layer above a newer one', { layers: [{ ...record.layers[0]!, floor: 151 }] }],
     ['a page above the page count', { pageCount: 129, floor: undefined }],
     ['a hash of the wrong length', { previousHash: new Uint8Array(31) }],
     ['a checkpoint that is not older', { checkpointLsn: 4 as Lsn }],
@@ -96,6 +99,14 @@ describe('commit record', () => {
   ])('refuses %s', (_, wrong) => {
     expect(() => decodeCommit(encodeCommit({ ...record, ...wrong }))).toThrow(
       expect.objectContaining({ name: 'RecordError', kind: 'corrupt', code: 'RECORD_CONTENT' }),
+    )
+  })
+
+  test('has so many refs and no more', () => {
+    const refs = (count: number) => new Array<SegmentRef>(count).fill(refOf(Splinter.from([1]), 1))
+    expect(decodeCommit(encodeCommit({ ...record, refs: refs(COMMIT_REFS_MAX) })).record.refs).toHaveLength(COMMIT_REFS_MAX)
+    expect(() => encodeCommit({ ...record, refs: refs(COMMIT_REFS_MAX + 1) })).toThrow(
+      expect.objectContaining({ kind: 'exhausted', code: 'RECORD_TOO_LARGE' }),
     )
   })
 
