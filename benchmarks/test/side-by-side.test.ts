@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { median, timeSideBySide } from '../harness/side-by-side.ts'
 
-test('the sides take turns, and the first round is run but not counted', async () => {
+test('the sides take turns, also in who begins, and the first round is run but not counted', async () => {
   const calls: string[] = []
   const result = await timeSideBySide({
     rounds: 2,
@@ -9,10 +9,12 @@ test('the sides take turns, and the first round is run but not counted', async (
     ours: async (round) => void calls.push(`ours ${round}`),
     baseline: async (round) => void calls.push(`baseline ${round}`),
   })
-  const round = (index: number): string[] => [`before ${index}`, `ours ${index}`, `baseline ${index}`]
-  expect(calls).toEqual([...round(0), ...round(1), ...round(2)])
+  const round = (index: number, ...sides: string[]): string[] => [`before ${index}`, ...sides.map((side) => `${side} ${index}`)]
+  expect(calls).toEqual([...round(0, 'ours', 'baseline'), ...round(1, 'baseline', 'ours'), ...round(2, 'ours', 'baseline')])
   expect(result.ours).toBeGreaterThanOrEqual(0)
   expect(result.baseline).toBeGreaterThanOrEqual(0)
+  expect(result.best.ours).toBeLessThanOrEqual(result.ours)
+  expect(result.best.baseline).toBeLessThanOrEqual(result.baseline)
 })
 
 test('a side that throws fails the benchmark instead of being fast', async () => {
