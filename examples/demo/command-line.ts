@@ -38,7 +38,7 @@ export interface ServerProcess {
 
 /** Starts `graft-ts serve` on any free port. */
 export async function startServerProcess(storeDirectory: string): Promise<ServerProcess> {
-  const child = start(['serve', '--store', storeDirectory, '--port', '0'])
+  const child = start(['serve', '--store', storeDirectory, '--port', '0', '--allow-everybody'])
   const ended = once(child, 'exit').then(([exitCode]) => exitCode as number | null)
   const lines = createInterface({ input: child.stdout })
   const first = await Promise.race([once(lines, 'line'), ended])

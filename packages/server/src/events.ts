@@ -5,6 +5,12 @@ import type { PagestoreEvent } from '@graft-ts/pagestore'
 export type ServerEvent =
   | { readonly type: 'listening'; readonly url: string }
   | {
+      /** Nobody is asked who he is: `authorize` is `allowEverybody`. */
+      readonly type: 'open-to-everybody'
+      readonly url: string
+      readonly isLoopbackOnly: boolean
+    }
+  | {
       readonly type: 'request'
       readonly method: string
       readonly path: string
@@ -25,6 +31,8 @@ export type ServerEvent =
       readonly type: 'stopped'
       /** Requests that were still running at the deadline. */
       readonly requestsCutOff: number
+      /** Whether every write that was accepted was decided; `false`: the time was over, and outcomes are unknown. */
+      readonly isSettled: boolean
     }
 
 /** Takes the events. What it throws is ignored. */

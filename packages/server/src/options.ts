@@ -18,6 +18,11 @@ export interface ServerLimits {
   /** How long a stop waits for requests under way, milliseconds. Default 10,000. */
   readonly drainMsMax?: number
   /**
+   * How long a stop then waits for writes that were accepted and not decided yet, milliseconds. What is still under way
+   * after that has an unknown outcome, as if the process had been killed. Default 10,000.
+   */
+  readonly settleMsMax?: number
+  /**
    * How long one call of the object store may take, milliseconds: enough for the largest segment over the slowest line.
    * After that a read fails, and a write has an unknown outcome. Default 30,000.
    */
@@ -38,7 +43,10 @@ export interface ServerOptions {
   readonly allowRemote?: boolean
   /** Port to listen on; 0: any free one. */
   readonly port: number
-  /** Asked about every call, before anything tells whether a volume exists. */
+  /**
+   * Asked about every call, before anything tells whether a volume exists. There is no default: `jwtAuthorize` of
+   * `@graft-ts/protocol/jwt`, or `allowEverybody`, of which the log is told.
+   */
   readonly authorize: Authorize
   /**
    * Keys that sign segment refs; the first one signs, all of them verify. Needed, and the same, wherever pages that one
@@ -62,6 +70,7 @@ export type ProcessLimits = Required<Omit<ServerLimits, 'meta' | 'pages'>>
 const PROCESS_LIMITS_DEFAULT: ProcessLimits = {
   connectionsMax: 1024,
   drainMsMax: 10_000,
+  settleMsMax: 10_000,
   storeMsMax: 30_000,
   readyMsMax: 2000,
 }
@@ -70,12 +79,13 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Fills in the defaults. Throws {@link ServerError} `SERVER_OPTIONS`. */
 export function processLimits(limits: ServerLimits = {}): ProcessLimits {
-  const { connectionsMax, drainMsMax, storeMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
+  const { connectionsMax, drainMsMax, settleMsMax, storeMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
   checkInteger('connectionsMax', connectionsMax, { min: 1, max: 2 ** 31 })
   checkInteger('drainMsMax', drainMsMax, { min: 0, max: TIMER_MS_MAX })
+  checkInteger('settleMsMax', settleMsMax, { min: 0, max: TIMER_MS_MAX })
   checkInteger('storeMsMax', storeMsMax, { min: 1, max: TIMER_MS_MAX })
   checkInteger('readyMsMax', readyMsMax, { min: 1, max: TIMER_MS_MAX })
-  return { connectionsMax, drainMsMax, storeMsMax, readyMsMax }
+  return { connectionsMax, drainMsMax, settleMsMax, storeMsMax, readyMsMax }
 }
 
 /** Checks a port. Throws {@link ServerError} `SERVER_OPTIONS`. */

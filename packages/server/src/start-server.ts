@@ -1,5 +1,6 @@
 import type { MetastoreMetrics } from '@graft-ts/metastore'
 import type { PagestoreMetrics } from '@graft-ts/pagestore'
+import { allowEverybody } from '@graft-ts/protocol'
 import { deadline, type ObjectStore } from '@graft-ts/storage-adapters'
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
@@ -22,7 +23,8 @@ export interface GraftServer {
   readonly metrics: () => { readonly meta: MetastoreMetrics | undefined; readonly pages: PagestoreMetrics | undefined }
   /**
    * Stops: `/readyz` says no, nothing new is accepted, requests under way are finished or, at the deadline, cut off, and
-   * every page that a write was told to be durable is. May be called again; all calls settle together.
+   * every page that a write was told to be durable is. Writes that nobody was told about are waited for, up to a deadline of
+   * their own. May be called again; all calls settle together.
    */
   readonly close: () => Promise<void>
 }
@@ -30,7 +32,8 @@ export interface GraftServer {
 /**
  * Starts a server for one or both stores over plain HTTP/1.1.
  *
- * @throws {@link ServerError} if it cannot listen there or the options make no sense; what the stores throw about theirs.
+ * @throws {@link ServerError} if it cannot listen there or the options make no sense; what the stores throw about theirs:
+ * `OPTIONS_INVALID` without an `authorize`.
  */
 export async function startServer(options: ServerOptions): Promise<GraftServer> {
   const host = options.host ?? '127.0.0.1'
@@ -59,11 +62,12 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
   const listener = await openListener({ handle, host, port, connectionsMax: limits.connectionsMax, timers }, services)
   const url = `http://${urlHost(host)}:${listener.port}`
   log({ type: 'listening', url })
+  if (options.authorize === allowEverybody) log({ type: 'open-to-everybody', url, isLoopbackOnly })
   return {
     url,
     port: listener.port,
     metrics: () => ({ meta: metastore?.metrics(), pages: pagestore?.metrics() }),
-    close: once(() => stop({ listener, readiness, services, limits, log })),
+    close: once(() => stop({ listener, readiness, services, limits, timers, log })),
   }
 }
 
@@ -98,18 +102,31 @@ async function stop(running: {
   readonly readiness: Readiness
   readonly services: Services
   readonly limits: ProcessLimits
+  readonly timers: Timers
   readonly log: ServerLog
 }): Promise<void> {
-  const { listener, readiness, services, limits, log } = running
+  const { listener, readiness, services, limits, timers, log } = running
   log({ type: 'stopping', requestsInFlight: listener.requestsInFlight })
   readiness.drain()
   // Watches have no end of their own: left alone they would hold up every stop until its deadline.
   const metaClosed = services.metastore?.close()
   const requestsCutOff = await listener.close(limits.drainMsMax)
   // Writes that were cut off may still be uploading; a segment that nobody refers to does no harm, half a process does.
-  await metaClosed
-  await closeServices(services)
-  log({ type: 'stopped', requestsCutOff })
+  const isSettled = await settlesWithin(Promise.all([metaClosed, closeServices(services)]), limits.settleMsMax, timers)
+  log({ type: 'stopped', requestsCutOff, isSettled })
+}
+
+/** Waits for work, or for the time to be over; work that goes on after that is left to itself. */
+async function settlesWithin(work: Promise<unknown>, ms: number, timers: Timers): Promise<boolean> {
+  let cancel = (): void => undefined
+  const tooLate = new Promise<false>((resolve) => {
+    cancel = timers.start(() => resolve(false), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => true), tooLate])
+  } finally {
+    cancel()
+  }
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

@@ -1,6 +1,14 @@
 import { Client } from '@graft-ts/client'
 import type { MetastoreEvent } from '@graft-ts/metastore'
-import { allowEverybody, httpTransport, MetaService, PageService, type RefKey, type WatchEvent } from '@graft-ts/protocol'
+import {
+  type Authorize,
+  allowEverybody,
+  httpTransport,
+  MetaService,
+  PageService,
+  type RefKey,
+  type WatchEvent,
+} from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import { type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
@@ -100,6 +108,20 @@ describe('both stores in one process', () => {
       expect.arrayContaining(['listening', 'page-store', 'meta-store', '/graft.v1.MetaService/Commit']),
     )
     expect(JSON.stringify(events)).not.toContain('signature')
+  })
+
+  test('its log is told that everybody is let in, if so', async () => {
+    const events: ServerEvent[] = []
+    const log = (event: ServerEvent) => void events.push(event)
+    const { url } = await start({ log })
+    expect(events).toEqual([
+      { type: 'listening', url },
+      { type: 'open-to-everybody', url, isLoopbackOnly: true },
+    ])
+    await start({ log, authorize: async () => ({ id: 'me' }) })
+    expect(events.at(-1)?.type).toBe('listening')
+    await start({ log, host: '0.0.0.0', allowRemote: true })
+    expect(events.at(-1)).toMatchObject({ type: 'open-to-everybody', isLoopbackOnly: false })
   })
 
   test('a log that throws breaks nothing', async () => {
@@ -232,7 +254,7 @@ describe('a graceful stop', () => {
     expect((await write).message.refs).toHaveLength(1)
     await closed
     expect((await store.list({ prefix: 'segments/' })).entries).toHaveLength(1)
-    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0 })
+    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0, isSettled: true })
   })
 
   test('ends watches, which would never end by themselves', async () => {
@@ -243,7 +265,7 @@ describe('a graceful stop', () => {
     ended.catch(() => undefined)
     await server.close()
     await expect(ended).rejects.toMatchObject({ kind: 'unavailable', code: 'METASTORE_CLOSED' })
-    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0 })
+    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 0, isSettled: true })
   })
 
   test('a client that goes away leaves no watch behind', async () => {
@@ -276,8 +298,31 @@ describe('a graceful stop', () => {
     expect(events.at(-1)).toMatchObject({ type: 'stopping', requestsInFlight: 1 })
     release()
     await closed
-    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 1 })
+    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 1, isSettled: true })
     expect((await store.list({ prefix: 'segments/' })).entries).toHaveLength(1)
+  })
+
+  test('ends at a second deadline although a write is not decided, and says so', async () => {
+    const { store, started, release } = heldStore()
+    const timers = new ManualTimers()
+    const events: ServerEvent[] = []
+    const log = (event: ServerEvent) => void events.push(event)
+    const server = await start({ store, timers, log, limits: { drainMsMax: 5000, settleMsMax: 6000 } })
+    const write = writePages(server, 10)
+    write.catch(() => undefined)
+    await started
+    let isClosed = false
+    const closed = server.close().then(() => (isClosed = true))
+    timers.fire(5000)
+    await expect(write).rejects.toMatchObject({ kind: 'unknown', code: 'OUTCOME_UNKNOWN' })
+    while (!timers.delays.includes(6000)) await new Promise((resolve) => setImmediate(resolve))
+    timers.fire(5999)
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(isClosed).toBe(false)
+    timers.fire(6000)
+    await closed
+    expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 1, isSettled: false })
+    release()
   })
 
   test('tells those whom it still answers to go elsewhere', async () => {
@@ -354,8 +399,18 @@ describe('a server that cannot start', () => {
     for (const port of [-1, 65_536, 1.5, Number.NaN]) await expect(start({ port })).rejects.toMatchObject(refused)
     await expect(start({ limits: { connectionsMax: 0 } })).rejects.toMatchObject(refused)
     await expect(start({ limits: { drainMsMax: -1 } })).rejects.toMatchObject(refused)
+    await expect(start({ limits: { settleMsMax: -1 } })).rejects.toMatchObject(refused)
     await expect(start({ limits: { storeMsMax: 0 } })).rejects.toMatchObject(refused)
     await expect(start({ limits: { readyMsMax: 2 ** 31 } })).rejects.toMatchObject(refused)
+  })
+
+  test('without saying who may do what, whatever is left out', async () => {
+    for (const roles of ['both', 'meta', 'pages'] as const) {
+      const refKeys = [{ id: 'k', secret: new Uint8Array(32) }]
+      for (const authorize of [undefined, null, true] as unknown as Authorize[]) {
+        await expect(start({ roles, refKeys, authorize })).rejects.toMatchObject({ kind: 'invalid', code: 'OPTIONS_INVALID' })
+      }
+    }
   })
 
   test('on a store that cannot create objects if absent', async () => {

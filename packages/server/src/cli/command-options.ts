@@ -18,6 +18,7 @@ export function withRemoteOptions<A extends unknown[], O extends OptionValues>(
   const extended: unknown = command
     .option('--server <url>', 'address of a running server, http://HOST:PORT')
     .option('--pages-server <url>', 'address of the page store, if it is another server')
+    .option('--token-file <file>', 'file with the token for the server (default: GRAFT_TS_TOKEN_FILE, else GRAFT_TS_TOKEN)')
     .option('--store <dir>', 'folder of an object store, worked on without a server')
     .option('--json', 'print one JSON document')
   // The type that the compiler infers is the same, and too long for a declaration file.

@@ -1,11 +1,23 @@
 import type { ErrorKind } from '@graft-ts/volume'
 
 /** What the command line itself refuses or cannot do. */
-export type CliErrorCode = 'USAGE' | 'REF_KEYS_FILE' | 'SERVER_NOT_GRAFT' | 'SEGMENT_UNKNOWN' | 'LOCAL_DIRECTORY' | 'INTERRUPTED'
+export type CliErrorCode =
+  | 'USAGE'
+  | 'AUTHORIZATION_NEEDED'
+  | 'REF_KEYS_FILE'
+  | 'KEY_FILE'
+  | 'TOKEN_FILE'
+  | 'SERVER_NOT_GRAFT'
+  | 'SEGMENT_UNKNOWN'
+  | 'LOCAL_DIRECTORY'
+  | 'INTERRUPTED'
 
 const KIND_OF: Readonly<Record<CliErrorCode, ErrorKind>> = {
   USAGE: 'invalid',
+  AUTHORIZATION_NEEDED: 'invalid',
   REF_KEYS_FILE: 'invalid',
+  KEY_FILE: 'invalid',
+  TOKEN_FILE: 'invalid',
   SERVER_NOT_GRAFT: 'unsupported',
   SEGMENT_UNKNOWN: 'missing',
   LOCAL_DIRECTORY: 'denied',

@@ -12,7 +12,12 @@ const HINT_OF: Readonly<Record<string, string>> = {
   COMMIT_UNDECIDED: 'run the command again: it finds out what happened and goes on',
   PORT_IN_USE: 'choose another --port, or 0 for any free one',
   PORT_DENIED: 'choose a --port above 1023',
-  HOST_NOT_LOOPBACK: 'use --allow-remote if everybody who reaches that address may read and write',
+  HOST_NOT_LOOPBACK: 'use --allow-remote if other machines may reach it, behind something that adds TLS',
+  AUTHORIZATION_NEEDED:
+    'give --jwt-issuer, --jwt-audience and --jwt-keys, or --allow-everybody for throw-away data on this machine',
+  ACCESS_DENIED: 'give a token with --token-file FILE, or one that is good for this: `graft-ts token --help`',
+  KEY_FILE: 'make a key with: graft-ts key FILE. `serve` takes FILE.pub, and `token` FILE itself',
+  TOKEN_FILE: 'make a token with: graft-ts token',
   REF_KEYS_NEEDED: 'pass the same --ref-keys FILE to the meta store and to the page store',
   REF_KEYS_FILE: 'one key a line: NAME BASE64, at least 32 bytes; make one with: echo "k1 $(head -c 32 /dev/urandom | base64)"',
   LOCAL_STORE_LOCKED: 'another process works with this local store; wait for it, or use another --local DIR',

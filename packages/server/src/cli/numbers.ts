@@ -17,3 +17,14 @@ export function parseLsnText(text: string, name: string): Lsn {
 export function parsePageSizeText(text: string): PageSize {
   return parsePageSize(parseInteger(text, '--page-size', { min: 1, max: Number.MAX_SAFE_INTEGER }))
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const DURATION_MS_MAX = 366 * 86_400_000
+
+/** Reads a time such as `90s` or `1h`, up to 366 days, in milliseconds. Throws {@link CliError} `USAGE`. */
+export function parseDuration(text: string, name: string): number {
+  const [, digits, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+  const ms = Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN)
+  if (ms >= 1000 && ms <= DURATION_MS_MAX) return ms
+  throw new CliError('USAGE', `${name} must be a number and s, m, h or d, from 1s to 366d, got=${text}`)
+}

@@ -12,6 +12,7 @@ export interface RemoteOptions {
   readonly server?: string | undefined
   readonly pagesServer?: string | undefined
   readonly store?: string | undefined
+  readonly tokenFile?: string | undefined
 }
 
 /** The other side: servers, or an object store that this process works on itself. */
@@ -29,10 +30,11 @@ export interface OpenRemote {
 
 /** Decides what the options mean. Throws {@link CliError} `USAGE`. */
 export function chooseRemote(options: RemoteOptions): Remote {
-  const { server, pagesServer, store } = options
+  const { server, pagesServer, store, tokenFile } = options
   if (server !== undefined && store !== undefined) throw new CliError('USAGE', 'give either --server or --store, not both')
   if (store !== undefined) {
     if (pagesServer !== undefined) throw new CliError('USAGE', '--pages-server goes with --server only')
+    if (tokenFile !== undefined) throw new CliError('USAGE', '--token-file goes with --server only')
     return { type: 'store', directory: resolve(store) }
   }
   if (server === undefined) throw new CliError('USAGE', 'where? give --server URL or --store DIR')
@@ -79,12 +81,21 @@ function nonEmpty(text: string | undefined): string | undefined {
  * Opens the other side. Nothing is sent yet.
  *
  * @param options.isStoreMade Makes the folder of a store that does not exist.
+ * @param options.token Asked before each request to a server.
  * @throws What {@link FsStore.open} throws.
  */
-export async function openRemote(remote: Remote, options: { readonly isStoreMade: boolean }): Promise<OpenRemote> {
+export async function openRemote(
+  remote: Remote,
+  options: { readonly isStoreMade: boolean; readonly token: (() => Promise<string>) | undefined },
+): Promise<OpenRemote> {
   if (remote.type === 'server') {
     const { baseUrl, pagesBaseUrl } = remote
-    const transport = httpTransport({ baseUrl, ...(pagesBaseUrl !== undefined && { pagesBaseUrl }) })
+    const { token } = options
+    const transport = httpTransport({
+      baseUrl,
+      ...(pagesBaseUrl !== undefined && { pagesBaseUrl }),
+      ...(token !== undefined && { token }),
+    })
     return { transport, store: undefined, close: async () => undefined }
   }
   const store = await FsStore.open(remote.directory, { createDirectory: options.isStoreMade })

@@ -14,6 +14,7 @@ import {
   type Remote,
   type RemoteOptions,
 } from './remote.ts'
+import { tokenSource } from './token-source.ts'
 
 /** Options of a session. */
 export interface SessionOptions {
@@ -23,12 +24,13 @@ export interface SessionOptions {
 
 /** Runs with the other side open, and closes it whatever happens. */
 export async function withRemote<T>(
+  { io }: CliContext,
   options: RemoteOptions,
   session: SessionOptions,
   run: (remote: OpenRemote, choice: Remote) => Promise<T>,
 ): Promise<T> {
   const choice = chooseRemote(options)
-  const remote = await openRemote(choice, { isStoreMade: session.isStoreMade ?? false })
+  const remote = await openRemote(choice, { isStoreMade: session.isStoreMade ?? false, token: tokenSource(options, io.env) })
   try {
     return await closing(() => run(remote, choice), remote.close)
   } catch (error) {
@@ -43,7 +45,7 @@ export function withClient<T>(
   session: SessionOptions,
   run: (client: Client, remote: OpenRemote) => Promise<T>,
 ): Promise<T> {
-  return withRemote(options, session, async (remote, choice) => {
+  return withRemote(context, options, session, async (remote, choice) => {
     const directory = localDirectory(options, choice, context.io.env)
     await makeLocalDirectory(directory)
     const store = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })

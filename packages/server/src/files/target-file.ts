@@ -7,6 +7,8 @@ import { FileError, fileError } from './errors.ts'
 export interface TargetOptions {
   /** Replaces a file that exists. */
   readonly isForced: boolean
+  /** Who may do what with the file. Default: what the process allows. */
+  readonly mode?: number
 }
 
 /** Puts bytes behind those that are there already. */
@@ -28,13 +30,22 @@ export async function writeTargetFile(
     await checkTarget(path, options)
     const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
     try {
-      await fillFile(temporary, fill)
+      await fillFile(temporary, options.mode, fill)
       await publish(temporary, path, options)
     } catch (error) {
       await unlink(temporary).catch(() => undefined)
       throw error
     }
     await syncFolder(dirname(path))
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
+
+/** Throws {@link FileError} `FILE_EXISTS`, `FILE_KIND` if something is there. */
+export async function checkNoFile(path: string): Promise<void> {
+  try {
+    await checkTarget(path, { isForced: false })
   } catch (error) {
     throw fileError(error, path)
   }
@@ -51,8 +62,8 @@ async function checkTarget(path: string, { isForced }: TargetOptions): Promise<v
   if (!isForced) throw new FileError('FILE_EXISTS', `the file exists, path=${path}`)
 }
 
-async function fillFile(path: string, fill: (append: Append) => Promise<void>): Promise<void> {
-  const file = await open(path, 'wx')
+async function fillFile(path: string, mode: number | undefined, fill: (append: Append) => Promise<void>): Promise<void> {
+  const file = await open(path, 'wx', mode)
   try {
     await fill((bytes) => writeFully(file, bytes))
     await file.sync()

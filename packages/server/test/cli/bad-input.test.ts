@@ -49,6 +49,7 @@ describe('wrong usage is exit code 2, and names what is wrong', () => {
     [['serve'], 'USAGE'],
     [['serve', '--store', 'x', '--port', '65536'], 'USAGE'],
     [['serve', '--store', 'x', '--role', 'nonsense'], 'USAGE'],
+    [['log', unknownVolume, '--store', 'x', '--token-file', 'y'], 'USAGE'],
   ])('%j: %s', async (args, code) => {
     expect(await graftError(args)).toEqual([2, code])
   })
@@ -131,7 +132,10 @@ describe('places that cannot be written to', () => {
     const { folder, source } = await imported()
     const local = ['--local', join(folder, 'other')]
     expect(await graftError(['import', source, '--store', join(source, 'store'), ...local])).toEqual([3, 'STORE_MISSING'])
-    expect(await graftError(['serve', '--store', join(source, 'store'), '--port', '0'])).toEqual([3, 'STORE_MISSING'])
+    expect(await graftError(['serve', '--store', join(source, 'store'), '--port', '0', '--allow-everybody'])).toEqual([
+      3,
+      'STORE_MISSING',
+    ])
     // Not even the superuser may make folders there.
     const [exitCode, code] = await graftError(['import', source, '--store', '/sys/graft-ts', ...local])
     expect(exitCode).toBe(6)
@@ -271,18 +275,21 @@ describe('a server', () => {
   test('on a port in use is exit code 1', async () => {
     const port = new URL(await strangeServer(200, '')).port
     const folder = await temporaryFolder()
-    expect(await graftError(['serve', '--store', join(folder, 'store'), '--port', port])).toEqual([1, 'PORT_IN_USE'])
+    expect(await graftError(['serve', '--store', join(folder, 'store'), '--port', port, '--allow-everybody'])).toEqual([
+      1,
+      'PORT_IN_USE',
+    ])
   })
 
   test('where others could reach it needs to be asked for', async () => {
     const folder = await temporaryFolder()
-    const args = ['serve', '--store', join(folder, 'store'), '--port', '0', '--host', '0.0.0.0']
+    const args = ['serve', '--store', join(folder, 'store'), '--port', '0', '--host', '0.0.0.0', '--allow-everybody']
     expect(await graftError(args)).toEqual([2, 'HOST_NOT_LOOPBACK'])
   })
 
   test('of one store alone needs keys', async () => {
     const folder = await temporaryFolder()
-    const args = ['serve', '--store', join(folder, 'store'), '--port', '0', '--role', 'meta']
+    const args = ['serve', '--store', join(folder, 'store'), '--port', '0', '--role', 'meta', '--allow-everybody']
     expect(await graftError(args)).toEqual([2, 'REF_KEYS_NEEDED'])
     expect(await graftError([...args, '--ref-keys', join(folder, 'nowhere')])).toEqual([3, 'FILE_MISSING'])
     await writeFile(join(folder, 'keys'), 'k1 short')

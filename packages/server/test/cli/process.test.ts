@@ -34,7 +34,7 @@ async function run(...args: readonly string[]): Promise<{ exitCode: number; stdo
 }
 
 async function serve(folder: string, ...args: readonly string[]) {
-  const child = start('serve', '--store', join(folder, 'store'), '--port', '0', '--json', ...args)
+  const child = start('serve', '--store', join(folder, 'store'), '--port', '0', '--json', '--allow-everybody', ...args)
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
   return { child, ...(JSON.parse(line) as { url: string }) }
 }
@@ -76,8 +76,9 @@ describe('the program as a process', () => {
       .join('')
       .trim()
       .split('\n')
-      .map((line) => (JSON.parse(line) as { type: string }).type)
-    expect(types).toEqual(['listening', 'request', 'stopping', 'stopped'])
+      .map((line) => JSON.parse(line) as { type?: string; warning?: { code: string } })
+      .map(({ type, warning }) => type ?? warning?.code)
+    expect(types).toEqual(['listening', 'OPEN_TO_EVERYBODY', 'open-to-everybody', 'request', 'stopping', 'stopped'])
   })
 
   test('a failure is its exit code, on standard error', async () => {

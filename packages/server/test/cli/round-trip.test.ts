@@ -242,7 +242,7 @@ describe('what is shown', () => {
   })
 
   test('help, with examples and exit codes, and the version', async () => {
-    for (const command of ['serve', 'import', 'export', 'log', 'pull', 'status', 'reset']) {
+    for (const command of ['serve', 'import', 'export', 'log', 'pull', 'status', 'reset', 'key', 'token']) {
       const { exitCode, stdout, stderr } = await graft([command, '--help'])
       expect([exitCode, stderr]).toEqual([0, ''])
       expect(stdout).toContain(`$ graft-ts ${command} `)

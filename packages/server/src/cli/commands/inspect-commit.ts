@@ -53,7 +53,7 @@ async function inspectCommit(context: CliContext, volumeText: string, lsnText: s
   const volumeId = parseVolumeId(volumeText)
   const lsn = parseLsnText(lsnText, 'the lsn')
   const { signal } = context.io
-  const result = await withRemote(options, {}, async ({ transport, store }): Promise<CommitResult> => {
+  const result = await withRemote(context, options, {}, async ({ transport, store }): Promise<CommitResult> => {
     const [commit] = await fetchHistory(transport, volumeId, { from: lsn, to: lsn, signal })
     if (commit === undefined) throw new RecordError('RECORD_CONTENT', `the history lacks a commit, volume=${volumeId} lsn=${lsn}`)
     return { volumeId, ...commitFacts(commit), record: store && (await recordFacts(store, volumeId, lsn)) }

@@ -58,7 +58,7 @@ export function addInspectSegment(inspect: Command, makeContext: MakeContext): v
 async function inspectSegment(context: CliContext, segmentText: string, options: SegmentOptions): Promise<void> {
   const segmentId = parseSegmentId(segmentText)
   const volumeId = options.volume === undefined ? undefined : parseVolumeId(options.volume)
-  const result = await withRemote({ store: options.store }, {}, async ({ store }) =>
+  const result = await withRemote(context, { store: options.store }, {}, async ({ store }) =>
     segmentFacts(store as ObjectStore, segmentId, volumeId, context.io.signal),
   )
   printResult(context, result, factsOfSegment)

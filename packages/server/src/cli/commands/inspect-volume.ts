@@ -40,7 +40,7 @@ export function addInspectVolume(inspect: Command, makeContext: MakeContext): vo
 async function inspectVolume(context: CliContext, volumeText: string, options: RemoteOptions): Promise<void> {
   const volumeId = parseVolumeId(volumeText)
   const { signal } = context.io
-  const result = await withRemote(options, {}, async ({ transport, store }): Promise<VolumeFacts> => {
+  const result = await withRemote(context, options, {}, async ({ transport, store }): Promise<VolumeFacts> => {
     const { snapshot, changes } = await fetchChanges(transport, volumeId, { since: LSN_NONE, signal })
     const { lsn, timestampMs, pageSize, pageCount } = snapshot
     return {

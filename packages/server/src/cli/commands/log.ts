@@ -49,7 +49,7 @@ async function log(context: CliContext, volumeText: string, options: LogOptions)
   const limit = parseInteger(options.limit, '--limit', { min: 1, max: LIMIT_MAX })
   const from = options.from === undefined ? undefined : parseLsnText(options.from, '--from')
   const { signal } = context.io
-  const result = await withRemote(options, {}, async ({ transport }): Promise<LogResult> => {
+  const result = await withRemote(context, options, {}, async ({ transport }): Promise<LogResult> => {
     const head = await fetchSnapshot(transport, volumeId, { signal })
     const commits = await fetchCommits(transport, volumeId, { ...logRange(head.lsn, limit, from), signal })
     return { volumeId, headLsn: head.lsn, commits: commits.map(commitFacts) }

@@ -1,16 +1,17 @@
 import { type Command, Option } from '@commander-js/extra-typings'
-import { allowEverybody } from '@graft-ts/protocol'
+import type { JwtEvent } from '@graft-ts/protocol/jwt'
 import { FsStore } from '@graft-ts/storage-adapters/fs'
 import type { ServerEvent } from '../../events.ts'
 import type { ServerRoles } from '../../options.ts'
 import { startServer } from '../../start-server.ts'
+import { type AuthorizationOptions, chooseAuthorization } from '../authorization.ts'
 import { examples, type MakeContext } from '../command-options.ts'
 import type { CliContext } from '../io.ts'
 import { parseInteger } from '../numbers.ts'
 import { printResult } from '../output.ts'
 import { readRefKeys } from '../ref-keys.ts'
 
-interface ServeOptions {
+interface ServeOptions extends AuthorizationOptions {
   readonly store: string
   readonly host: string
   readonly port: string
@@ -26,13 +27,23 @@ export function addServe(program: Command, makeContext: MakeContext): void {
   program
     .command('serve')
     .summary('serve an object store over HTTP')
-    .description('Serves an object store over HTTP until it is interrupted. Whoever can reach the address may read and write.')
+    .description(
+      'Serves an object store over HTTP until it is interrupted. Who may do what has to be said: by signed tokens, or --allow-everybody.',
+    )
     .requiredOption('--store <dir>', 'folder of the object store; made if it does not exist')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0: any free one', '7420')
     .addOption(new Option('--role <role>', 'which stores to serve').choices(['both', 'meta', 'pages']).default('both' as const))
     .option('--ref-keys <file>', 'keys that sign segment refs; the same for a meta store and a page store of their own')
     .option('--allow-remote', 'allow an address that other machines can reach')
+    .option('--jwt-issuer <name>', 'let in those who have a signed token of this issuer')
+    .option('--jwt-audience <name>', 'the name of this deployment in tokens')
+    .option(
+      '--jwt-keys <file...>',
+      'public keys of the issuer, as FILE.pub of graft-ts key (default: GRAFT_TS_JWT_KEYS, the keys themselves)',
+    )
+    .option('--jwt-keys-url <url>', 'where the issuer publishes its keys')
+    .option('--allow-everybody', 'ask nobody for a token: for throw-away data on this machine')
     .option('--fsync', 'make each write survive a crash of the machine', true)
     .option('--no-fsync', 'do not: for tests and throw-away data')
     .option('--verbose', 'report each request and each segment on standard error, one JSON document a line')
@@ -40,19 +51,22 @@ export function addServe(program: Command, makeContext: MakeContext): void {
     .addHelpText(
       'after',
       examples(
-        'serve --store ./data',
-        'serve --store ./data --host 0.0.0.0 --allow-remote',
-        'serve --store ./data --role meta --port 7421 --ref-keys ./keys',
-        'serve --store ./data --role pages --port 7422 --ref-keys ./keys',
+        'serve --store ./data --allow-everybody',
+        'serve --store ./data --jwt-issuer ops --jwt-audience graft --jwt-keys ./signing.pub',
+        'serve --store ./data --jwt-issuer https://login.example --jwt-audience graft --jwt-keys-url https://login.example/jwks',
+        'serve --store ./data --role meta --port 7421 --ref-keys ./keys --allow-everybody',
+        'serve --store ./data --role pages --port 7422 --ref-keys ./keys --allow-everybody',
       ),
     )
     .action((options) => serve(makeContext(options.json === true), options))
 }
 
 async function serve(context: CliContext, options: ServeOptions): Promise<void> {
-  const { signal } = context.io
+  const { signal, env, nowMs } = context.io
+  const log = (event: ServeEvent): void => report(context, options, event)
   const port = parseInteger(options.port, '--port', { min: 0, max: 65_535 })
   const refKeys = options.refKeys === undefined ? undefined : await readRefKeys(options.refKeys)
+  const authorize = await chooseAuthorization(options, { env, nowMs, log: (event) => log({ type: 'authorization', event }) })
   const store = await FsStore.open(options.store, { fsync: options.fsync, createDirectory: true })
   try {
     const server = await startServer({
@@ -61,9 +75,9 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
       host: options.host,
       port,
       allowRemote: options.allowRemote === true,
-      authorize: allowEverybody,
+      authorize,
       ...(refKeys !== undefined && { refKeys }),
-      log: (event) => report(context, options, event),
+      log,
     })
     const result = { url: server.url, port: server.port, role: options.role, store: options.store }
     printResult(context, result, ({ url }) => `listening on ${url}`)
@@ -74,15 +88,39 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
   }
 }
 
-function report({ io }: CliContext, options: ServeOptions, event: ServerEvent): void {
+type ServeEvent = ServerEvent | { readonly type: 'authorization'; readonly event: JwtEvent }
+
+function report({ io, isJson }: CliContext, options: ServeOptions, event: ServeEvent): void {
   const bug = bugOf(event)
   if (bug !== undefined) io.stderr.write(`error INTERNAL: ${bug}\n`)
+  const warning = warningOf(event)
+  if (warning !== undefined) io.stderr.write(warningText(warning, isJson))
   if (options.verbose === true)
     io.stderr.write(`${JSON.stringify({ time: new Date(io.nowMs()).toISOString(), ...event }, errorText)}\n`)
 }
 
+interface Warning {
+  readonly code: string
+  readonly message: string
+}
+
+/** What works, but not as an operator may think. */
+function warningOf(event: ServeEvent): Warning | undefined {
+  if (event.type === 'open-to-everybody') {
+    const others = event.isLoopbackOnly ? 'everybody on this machine' : 'everybody who can reach it, also from other machines,'
+    return { code: 'OPEN_TO_EVERYBODY', message: `${others} may read and write every volume, url=${event.url}` }
+  }
+  if (event.type !== 'authorization' || event.event.type !== 'keys-failed') return undefined
+  const { issuer, reason } = event.event
+  return { code: 'KEYS_UNAVAILABLE', message: `the keys of an issuer cannot be fetched: ${reason}, issuer=${issuer}` }
+}
+
+function warningText(warning: Warning, isJson: boolean): string {
+  return isJson ? `${JSON.stringify({ warning })}\n` : `warning ${warning.code}: ${warning.message}\n`
+}
+
 /** What the operator has to know even if he asked for nothing. */
-function bugOf(event: ServerEvent): string | undefined {
+function bugOf(event: ServeEvent): string | undefined {
   if (event.type === 'request-broken') return `${describe(event.error)}, path=${event.path}`
   if (event.type !== 'meta-store' || event.event.type !== 'request-failed' || event.event.kind !== 'untyped') return undefined
   return `${describe(event.event.error)}, method=${event.event.method}`
