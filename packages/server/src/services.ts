@@ -2,6 +2,7 @@ import { type CommitLogs, createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore, type Metastore } from '@graft-ts/metastore'
 import { createPagestore, type Pagestore } from '@graft-ts/pagestore'
 import { hmacRefSigner, type RefKey, type RefSigner } from '@graft-ts/protocol'
+import { systemTimers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 import type { ServerOptions, ServerRoles } from './options.ts'
@@ -17,7 +18,7 @@ const REF_KEY_BYTES = 32
 /** Makes the stores that the roles ask for; both share one cache of commit records. */
 export function openServices(options: ServerOptions, log: ServerLog): Services {
   const roles = options.roles ?? 'both'
-  const { stores, authorize, limits, nowMs = Date.now } = options
+  const { stores, authorize, limits, timers = systemTimers, nowMs = Date.now } = options
   const shared = { logs: openLogs(options), authorize, refs: refSigner(roles, options.refKeys, nowMs) }
   const { meta, pages } = limits ?? {}
   return {
@@ -26,6 +27,8 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
         ? undefined
         : createMetastore({
             ...shared,
+            timers,
+            nowMs,
             ...(meta !== undefined && { limits: meta }),
             log: (event) => log({ type: 'meta-store', event }),
           }),
@@ -35,6 +38,7 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
         : createPagestore({
             ...shared,
             ...stores,
+            timers,
             ...(pages !== undefined && { limits: pages }),
             log: (event) => log({ type: 'page-store', event }),
           }),

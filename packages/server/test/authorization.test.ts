@@ -14,10 +14,20 @@ import {
 import { type Grant, jwtAuthorize, newSigningKey, type SigningKey, signToken } from '@graft-ts/protocol/jwt'
 import { Splinter } from '@graft-ts/splinter'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { idToBytes, newClientId, newCommitId, newVolumeId, systemIdSource, type VolumeId } from '@graft-ts/volume'
+import {
+  idToBytes,
+  newClientId,
+  newCommitId,
+  newVolumeId,
+  systemIdSource,
+  systemTimers,
+  type Timers,
+  type VolumeId,
+} from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type GraftServer, startServer } from '../src/index.ts'
+import { ManualTimers } from './http/controlled.ts'
 
 const ISSUER = 'https://issuer.example'
 const AUDIENCE = 'https://graft.example'
@@ -47,7 +57,7 @@ interface Deployment {
   readonly openClient: (token: () => Promise<string>) => Promise<Client>
 }
 
-async function deploy(): Promise<Deployment> {
+async function deploy(timers: Timers = systemTimers): Promise<Deployment> {
   const store = new MemoryStore()
   const clock = { nowMs: START_MS }
   const nowMs = (): number => clock.nowMs
@@ -59,7 +69,7 @@ async function deploy(): Promise<Deployment> {
     log: (event) => void events.push(event),
   })
   const log = (event: unknown) => void events.push(event)
-  const server = await startServer({ stores: { segments: store, commits: store }, port: 0, authorize, nowMs, log })
+  const server = await startServer({ stores: { segments: store, commits: store }, port: 0, authorize, nowMs, timers, log })
   closing.push(server.close)
   return {
     server,
@@ -122,6 +132,46 @@ describe('a token that only reads', () => {
       await expect(commit(client, volumeId, 1, 1)).rejects.toMatchObject(DENIED)
     }
     expect(await keysIn(store)).toEqual([])
+  })
+})
+
+describe('a watch', () => {
+  const watch = async ({ server }: Deployment, token: string, ids: VolumeId[]) => {
+    const { meta } = httpTransport({ baseUrl: server.url, token: async () => token })
+    async function* request() {
+      yield { volumes: ids.map((id) => ({ volumeId: idToBytes(id) })) }
+    }
+    const { message } = await meta.stream(MetaService.method.watch, undefined, undefined, undefined, request())
+    return message[Symbol.asyncIterator]()
+  }
+
+  test('of a volume that may not be read tells nothing of any, whether they exist or not', async () => {
+    const deployment = await deploy()
+    const { token, openClient } = deployment
+    const [known, own] = [newVolume(), newVolume()]
+    await commit(await openClient(() => token([known])), known, 1, 1)
+    const foreign = await token([own])
+    for (const ids of [[known], [newVolume()], [own, known], [own, newVolume()]]) {
+      const events = await watch(deployment, foreign, ids)
+      await expect(events.next()).rejects.toMatchObject(DENIED)
+    }
+  })
+
+  test('ends when its token does', async () => {
+    const timers = new ManualTimers()
+    const deployment = await deploy(timers)
+    const { token, openClient, clock } = deployment
+    const volumeId = newVolume()
+    await commit(await openClient(() => token([volumeId])), volumeId, 1, 1)
+    const events = await watch(deployment, await token([volumeId]), [volumeId])
+    expect((await events.next()).done).toBe(false)
+    clock.nowMs += HOUR_MS + 30_000
+    const ended = (async () => {
+      while ((await events.next()).done !== true);
+    })()
+    ended.catch(() => undefined)
+    timers.fire(HOUR_MS + 30_000)
+    await expect(ended).rejects.toMatchObject({ code: 'WATCH_EXPIRED' })
   })
 })
 

@@ -2,6 +2,7 @@ import { type AuthorizationRequest, type Authorize, accessDenied } from '../auth
 import { bearerToken } from './bearer.ts'
 import { Refusal } from './events.ts'
 import { allows } from './grants.ts'
+import type { VerificationKey } from './key-set.ts'
 import { type JwtOptions, type JwtPolicy, jwtPolicy } from './options.ts'
 import { keyOfToken, type VerifiedToken, verifyToken } from './verify.ts'
 
@@ -47,6 +48,8 @@ class VerifiedTokens {
   readonly #policy: JwtPolicy
   /** The longest unused one first. */
   readonly #remembered = new Map<string, VerifiedToken>()
+  /** A watch of many volumes asks for all of them at once, with one token. */
+  readonly #underWay = new Map<string, { readonly key: VerificationKey; readonly verified: Promise<VerifiedToken> }>()
 
   constructor(policy: JwtPolicy) {
     this.#policy = policy
@@ -56,10 +59,18 @@ class VerifiedTokens {
     // Asked for each time, so that a key which was dropped takes its tokens along.
     const key = await keyOfToken(token, this.#policy)
     const known = this.#remembered.get(token)
-    const verified = known?.key === key ? known : await verifyToken(token, key, this.#policy)
+    const verified = known?.key === key ? known : await this.#verifyOnce(token, key)
     this.#remembered.delete(token)
     if (this.#policy.nowMs() >= verified.principal.expiresAtMs) throw new Refusal('expired')
     this.#remember(token, verified)
+    return verified
+  }
+
+  #verifyOnce(token: string, key: VerificationKey): Promise<VerifiedToken> {
+    const other = this.#underWay.get(token)
+    if (other?.key === key) return other.verified
+    const verified = verifyToken(token, key, this.#policy).finally(() => this.#underWay.delete(token))
+    this.#underWay.set(token, { key, verified })
     return verified
   }
 
