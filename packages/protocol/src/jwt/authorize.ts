@@ -1,10 +1,10 @@
 import { type AuthorizationRequest, type Authorize, accessDenied } from '../authorization.ts'
-import { bearerToken } from './bearer.ts'
+import { bearerToken, type TokenNames, unverifiedNames } from './bearer.ts'
 import { Refusal } from './events.ts'
 import { allows } from './grants.ts'
 import type { VerificationKey } from './key-set.ts'
 import { type JwtOptions, type JwtPolicy, jwtPolicy } from './options.ts'
-import { keyOfToken, type VerifiedToken, verifyToken } from './verify.ts'
+import { keyOf, type VerifiedToken, verifyToken } from './verify.ts'
 
 /** Verified tokens that are kept, of at most 8 KiB each. */
 const REMEMBERED_MAX = 1000
@@ -43,11 +43,16 @@ function denied(refusal: Refusal, request: AuthorizationRequest, principal: stri
   return accessDenied()
 }
 
+interface KnownToken {
+  readonly names: TokenNames
+  readonly verified: VerifiedToken
+}
+
 /** Checks tokens, and each of them only once. */
 class VerifiedTokens {
   readonly #policy: JwtPolicy
   /** The longest unused one first. */
-  readonly #remembered = new Map<string, VerifiedToken>()
+  readonly #remembered = new Map<string, KnownToken>()
   /** A watch of many volumes asks for all of them at once, with one token. */
   readonly #underWay = new Map<string, { readonly key: VerificationKey; readonly verified: Promise<VerifiedToken> }>()
 
@@ -56,13 +61,14 @@ class VerifiedTokens {
   }
 
   async verify(token: string): Promise<VerifiedToken> {
-    // Asked for each time, so that a key which was dropped takes its tokens along.
-    const key = await keyOfToken(token, this.#policy)
     const known = this.#remembered.get(token)
-    const verified = known?.key === key ? known : await this.#verifyOnce(token, key)
+    const names = known?.names ?? unverifiedNames(token)
+    // Asked for each time, so that a key which was dropped takes its tokens along.
+    const key = await keyOf(names, this.#policy)
+    const verified = known?.verified.key === key ? known.verified : await this.#verifyOnce(token, key)
     this.#remembered.delete(token)
     if (this.#policy.nowMs() >= verified.principal.expiresAtMs) throw new Refusal('expired')
-    this.#remember(token, verified)
+    this.#remember(token, { names, verified })
     return verified
   }
 
@@ -74,8 +80,8 @@ class VerifiedTokens {
     return verified
   }
 
-  #remember(token: string, verified: VerifiedToken): void {
-    this.#remembered.set(token, verified)
+  #remember(token: string, known: KnownToken): void {
+    this.#remembered.set(token, known)
     if (this.#remembered.size <= REMEMBERED_MAX) return
     const [longestUnused] = this.#remembered.keys()
     this.#remembered.delete(longestUnused as string)

@@ -1,6 +1,6 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import type { Principal } from '../authorization.ts'
-import { unverifiedNames } from './bearer.ts'
+import type { TokenNames } from './bearer.ts'
 import { type JwtRefusal, Refusal } from './events.ts'
 import { GRANTS_CLAIM, type Grants, grantsFromClaim } from './grants.ts'
 import type { VerificationKey } from './key-set.ts'
@@ -16,8 +16,7 @@ export interface VerifiedToken {
 }
 
 /** The key that a token names. Throws {@link Refusal}; what the issuer's keys throw. */
-export async function keyOfToken(token: string, { keysOf }: JwtPolicy): Promise<VerificationKey> {
-  const names = unverifiedNames(token)
+export async function keyOf(names: TokenNames, { keysOf }: JwtPolicy): Promise<VerificationKey> {
   const keys = keysOf.get(names.issuer)
   if (keys === undefined) throw new Refusal('issuer')
   const key = await keys.find(names.keyId)
