@@ -12,6 +12,7 @@ import {
   storeKeys,
   type VolumeId,
 } from '@graft-ts/volume'
+import { abortable } from './abortable.ts'
 import { type AppendOutcome, type CommitAttempt, checkAttempt } from './attempt.ts'
 import { CommitLogError } from './errors.ts'
 import { HeadFinder } from './head-finder.ts'
@@ -20,7 +21,7 @@ import type { LogContext } from './log-context.ts'
 import { type ChangeOrder, oldestLayerStart } from './order/change-order.ts'
 import { OrderKeeper } from './order/order-keeper.ts'
 import { readSections } from './range-reader.ts'
-import { buildLayers, layerSources, type NewCommit, rollUp } from './rollup.ts'
+import { buildLayers, layerSources, type NewCommit, type RangeSection, rollUp } from './rollup.ts'
 import type { StoredCommit } from './stored-commit.ts'
 import { searchByTime } from './time-search.ts'
 import { writeCommit } from './write-commit.ts'
@@ -120,9 +121,7 @@ export class CommitLog {
    * @param until An existing commit.
    */
   async changes(since: Lsn, until: Lsn, options: CallOptions = {}): Promise<Changes> {
-    if (since >= until) return rollUp([])
-    await this.#stored(until, options.signal)
-    return this.#rolledUp(since, until)
+    return since >= until ? rollUp([]) : rollUp(await this.#sections({ since, until }, options.signal))
   }
 
   /**
@@ -132,9 +131,9 @@ export class CommitLog {
    * @throws {@link CommitLogError} `LSN_FUTURE`, `VOLUME_UNKNOWN`.
    */
   async locate(lsn: Lsn, pages: PageSet, options: CallOptions = {}): Promise<PageLocation[]> {
-    await this.#stored(lsn, options.signal)
     const { records } = this.#context
-    const writers = [...findWriters(await readSections(records, this.volumeId, { since: LSN_NONE, until: lsn }), pages)]
+    const sections = await this.#sections({ since: LSN_NONE, until: lsn }, options.signal)
+    const writers = [...findWriters(sections, pages)]
     const located = writers.map(async ([writer, found]): Promise<PageLocation[]> => {
       if (writer === LSN_NONE) return [{ pages: found, lsn: LSN_NONE, content: undefined }]
       return findRuns(await records.get(this.volumeId, writer), found)
@@ -220,6 +219,22 @@ export class CommitLog {
 
   async #rolledUp(since: Lsn, until: Lsn): Promise<Changes> {
     return rollUp(await readSections(this.#context.records, this.volumeId, { since, until }))
+  }
+
+  /**
+   * The sections of a range whose end may not exist. It is looked for in the same round as what it leads to: what was found
+   * exists, and only if something was not is it asked what there is.
+   */
+  async #sections(range: { readonly since: Lsn; readonly until: Lsn }, signal: AbortSignal | undefined): Promise<RangeSection[]> {
+    const { records } = this.#context
+    const read = abortable(readSections(records, this.volumeId, range), signal)
+    const sections = await read.catch((error: unknown) => {
+      if (isTypedError(error) && error.code === 'COMMIT_MISSING') return undefined
+      throw error
+    })
+    if (sections === undefined) await this.#stored(range.until, signal)
+    else this.#heads.see(range.until)
+    return sections ?? readSections(records, this.volumeId, range)
   }
 
   async #layersOf(commit: NewCommit, order: ChangeOrder | undefined): Promise<readonly RollupLayer[]> {

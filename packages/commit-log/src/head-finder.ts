@@ -62,7 +62,10 @@ export class HeadFinder {
     let gallops = 0
     // A node that is up to date learns so from one read; one that knows nothing reads the hint first.
     if (this.#seen > LSN_NONE) bounds = await this.#probe(bounds, [nextLsn(this.#seen)])
-    else if (!this.#hasHint) bounds = await this.#startFromHint(bounds)
+    else if (!this.#hasHint) {
+      bounds = await this.#startFromHint(bounds)
+      if (bounds.present > LSN_NONE) gallops = 1
+    }
     while (bounds.absent !== bounds.present + 1) {
       const probes = nextProbes(bounds, gallops)
       if (bounds.absent === undefined) gallops++
@@ -79,7 +82,10 @@ export class HeadFinder {
     if (object === undefined) return bounds
     try {
       const hint = decodeHeadHint(object.bytes)
-      return hint === LSN_NONE ? bounds : await this.#probe(bounds, [hint])
+      // What may come behind it is looked for in the same round.
+      return hint === LSN_NONE
+        ? bounds
+        : await this.#probe(bounds, [hint, ...nextProbes({ present: hint, absent: undefined }, 0)])
     } catch (error) {
       // A damaged hint costs a longer search, nothing else.
       if (isTypedError(error) && (error.kind === 'corrupt' || error.kind === 'unsupported')) return bounds

@@ -1,12 +1,15 @@
-import { type Lsn, storeKeys, type VolumeId } from '@graft-ts/volume'
+import { SplinterView } from '@graft-ts/splinter'
+import { type CommitRecord, type Lsn, storeKeys, type VolumeId } from '@graft-ts/volume'
 import { LRUCache } from 'lru-cache'
 import type { ChangeOrder } from './order/change-order.ts'
 import type { StoredCommit } from './stored-commit.ts'
 
 // One volume may take so much of the memory for its order; beyond that it is served from its records.
 const ORDER_SHARE = 1 / 4
-// Objects around a record's bytes, about.
-const RECORD_OVERHEAD_BYTES = 512
+// Objects around a record's bytes, about: measured on V8.
+const RECORD_OVERHEAD_BYTES = 1536
+const REF_OVERHEAD_BYTES = 768
+const LAYER_OVERHEAD_BYTES = 512
 const ORDER_OVERHEAD_BYTES = 1024
 
 /** What the logs of a store keep in memory, bounded in bytes over all volumes. Nothing of it matters: it can be read again. */
@@ -33,7 +36,7 @@ export class LogMemory {
   /** Keeps a record, until others need its room. */
   keepRecord(commit: StoredCommit): void {
     const { volumeId, lsn } = commit.record
-    this.#kept.set(storeKeys.commit(volumeId, lsn), commit, { size: commit.sealed.length + RECORD_OVERHEAD_BYTES })
+    this.#kept.set(storeKeys.commit(volumeId, lsn), commit, { size: recordBytes(commit.record) })
   }
 
   /** A volume's order, if it is kept. */
@@ -43,11 +46,22 @@ export class LogMemory {
 
   /** Keeps an order, and notes how large it has become. */
   keepOrder(volumeId: VolumeId, order: ChangeOrder): void {
-    this.#kept.set(volumeId, order, { size: order.byteLength + ORDER_OVERHEAD_BYTES })
+    // The size of what is kept already would not be looked at again.
+    this.#kept.delete(volumeId)
+    // It holds on to the record of its head, which may have been forgotten on its own.
+    const headBytes = order.head === undefined ? 0 : recordBytes(order.head)
+    this.#kept.set(volumeId, order, { size: order.byteLength + headBytes + ORDER_OVERHEAD_BYTES })
   }
 
   /** Forgets an order. */
   dropOrder(volumeId: VolumeId): void {
     this.#kept.delete(volumeId)
   }
+}
+
+/** What a decoded record holds on to, about: its sealed bytes, over which it is views, and the objects around them. */
+function recordBytes({ own, refs, layers }: CommitRecord): number {
+  const sealedBytes = own instanceof SplinterView ? own.bytes.buffer.byteLength : 0
+  const objectBytes = refs.length * REF_OVERHEAD_BYTES + layers.length * LAYER_OVERHEAD_BYTES
+  return sealedBytes + objectBytes + RECORD_OVERHEAD_BYTES
 }

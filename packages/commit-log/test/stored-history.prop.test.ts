@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto'
+import { Splinter } from '@graft-ts/splinter'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
+import { decodeCommit, encodeCommit, type Lsn, layerCountMax, storeKeys, type VolumeId } from '@graft-ts/volume'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type CommitLog, createCommitLogs } from '../src/index.ts'
+import { attemptOf, histories, naiveChanges, rawCodec, type State, type Step, statesOf, volumeId } from './history.ts'
+import { parameters } from './parameters.ts'
+
+const numRuns = Math.min(parameters.numRuns, 1000)
+
+interface Process {
+  readonly store: MemoryStore
+  readonly id: VolumeId
+  readonly open: (cacheBytesMax?: number) => CommitLog
+}
+
+function newVolume(): Process {
+  const store = new MemoryStore()
+  const id = volumeId()
+  const open = (cacheBytesMax = 2 ** 26) => createCommitLogs({ store, nowMs: () => 5, codec: rawCodec, cacheBytesMax }).volume(id)
+  return { store, id, open }
+}
+
+async function appendAll(log: CommitLog, steps: readonly Step[], from = 0): Promise<void> {
+  for (let base = from; base < steps.length; base++) {
+    expect(await log.append(attemptOf(steps[base] as Step, base))).toMatchObject({ type: 'committed' })
+  }
+}
+
+async function objectAt({ store, id }: Process, lsn: number): Promise<Uint8Array> {
+  return (await store.get(storeKeys.commit(id, lsn as Lsn)))?.bytes as Uint8Array
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => Uint8Array.from(createHash('sha256').update(bytes).digest())
+
+describe('I2: the hash chain', () => {
+  test('each record holds the hash of the sealed one before, and that of its own inline frames', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories(20), fc.array(fc.nat(1), { minLength: 20, maxLength: 20 }), async (steps, turns) => {
+        const volume = newVolume()
+        const logs = [volume.open(), volume.open(2000)]
+        for (const [base, step] of steps.entries()) await logs[turns[base] as number]?.append(attemptOf(step, base))
+        let previous = new Uint8Array(0)
+        for (let lsn = 1; lsn <= steps.length; lsn++) {
+          const bytes = await objectAt(volume, lsn)
+          const { record, byteLength } = decodeCommit(bytes)
+          expect(Uint8Array.from(record.previousHash)).toEqual(previous)
+          expect(record.inline?.byteLength ?? 0).toBe(bytes.length - byteLength)
+          if (record.inline !== undefined) expect(Uint8Array.from(record.inline.hash)).toEqual(sha256(bytes.subarray(byteLength)))
+          previous = Uint8Array.from(sha256(bytes.subarray(0, byteLength)))
+        }
+      }),
+      { ...parameters, numRuns },
+    )
+  })
+})
+
+/** Takes layers off stored records, as a writer does that meets its limit. */
+async function dropLayers(volume: Process, lsn: number, kept: number): Promise<void> {
+  const bytes = await objectAt(volume, lsn)
+  const { record, byteLength } = decodeCommit(bytes)
+  const sealed = encodeCommit({ ...record, layers: record.layers.slice(0, kept) })
+  const frames = bytes.subarray(byteLength)
+  const body = new Uint8Array(sealed.length + frames.length)
+  body.set(sealed)
+  body.set(frames, sealed.length)
+  await volume.store.put(storeKeys.commit(volume.id, lsn as Lsn), body)
+}
+
+/** Compares everything that a log tells with the list of whole states. */
+async function checkAnswers(log: CommitLog, steps: readonly Step[], pull: boolean): Promise<void> {
+  const states = statesOf(steps)
+  const everything = Splinter.fromRange(1, 40)
+  for (let until = pull ? steps.length : 1; until <= steps.length; until++) {
+    for (let since = 0; since <= until; since++) {
+      const { pages, floor } = pull ? (await log.pull(since as Lsn)).changes : await log.changes(since as Lsn, until as Lsn)
+      expect({ since, until, pages: [...pages], floor }).toEqual({ since, until, ...naiveChanges(steps, since, until) })
+    }
+    const located = await log.locate(until as Lsn, everything)
+    const writers = located.flatMap(({ pages, lsn }) => [...pages].map((page) => [page, lsn] as const))
+    expect(writers).toHaveLength(everything.size)
+    expect(new Map(writers.filter(([, lsn]) => lsn > 0))).toEqual((states[until] as State).writers)
+  }
+}
+
+describe('I5, I9: records that lack some of their layers', () => {
+  const keptLayers = fc.array(fc.nat(4), { minLength: 24, maxLength: 24 })
+
+  test('pulls, changes and places are as exact, and so is what is written on top of them', async () => {
+    let lacking = 0
+    await fc.assert(
+      fc.asyncProperty(
+        histories(24),
+        keptLayers,
+        fc.nat(24),
+        fc.constantFrom(3000, 2 ** 26),
+        async (steps, kept, cutAt, cacheBytesMax) => {
+          const volume = newVolume()
+          const written = Math.min(cutAt, steps.length)
+          await appendAll(volume.open(), steps.slice(0, written))
+          for (let lsn = 1; lsn <= written; lsn++) {
+            if ((kept[lsn - 1] as number) < layerCountMax(lsn as Lsn)) await dropLayers(volume, lsn, kept[lsn - 1] as number)
+          }
+          // One process for each commit: each makes its layers from what it reads.
+          for (let base = written; base < steps.length; base++) {
+            await volume.open(cacheBytesMax).append(attemptOf(steps[base] as Step, base))
+            const { record } = decodeCommit(await objectAt(volume, base + 1))
+            if (record.layers.length < layerCountMax(record.lsn)) lacking++
+          }
+          await checkAnswers(volume.open(cacheBytesMax), steps, false)
+          await checkAnswers(volume.open(cacheBytesMax), steps, true)
+        },
+      ),
+      { ...parameters, numRuns: Math.min(parameters.numRuns, 400) },
+    )
+    expect(lacking).toBeGreaterThan(0)
+  })
+})
+
+describe('I2: the first commit creates the volume', () => {
+  test('of racing ones with different page sizes one decides, and the others learn which', async () => {
+    const { open } = newVolume()
+    const attempts = [512, 1024, 65_536].map((pageSize) => {
+      const attempt = attemptOf({ pages: [1], pageCount: 1, floor: undefined }, 0)
+      return {
+        ...attempt,
+        pageSize: pageSize as typeof attempt.pageSize,
+        inline: { pages: attempt.own, data: new Uint8Array(pageSize) },
+      }
+    })
+    const outcomes = await Promise.all(attempts.map((attempt) => open().append(attempt)))
+    const winner = outcomes.findIndex(({ type }) => type === 'committed')
+    expect(outcomes.filter(({ type }) => type === 'committed')).toHaveLength(1)
+    for (const { snapshot } of outcomes) expect(snapshot).toMatchObject({ lsn: 1, pageSize: attempts[winner]?.pageSize })
+    const loser = attempts[(winner + 1) % 3] as (typeof attempts)[0]
+    await expect(open().append({ ...loser, baseLsn: 1 as Lsn })).rejects.toMatchObject({
+      code: 'COMMIT_PAGE_SIZE',
+      kind: 'invalid',
+    })
+  })
+})
+
+describe('a range whose end does not exist', () => {
+  test('is LSN_FUTURE, or VOLUME_UNKNOWN where there is no commit at all', async () => {
+    const { open } = newVolume()
+    const pages = Splinter.from([1])
+    for (const call of [(log: CommitLog) => log.changes(0 as Lsn, 8 as Lsn), (log: CommitLog) => log.locate(8 as Lsn, pages)]) {
+      await expect(call(open())).rejects.toMatchObject({ code: 'VOLUME_UNKNOWN', kind: 'missing' })
+    }
+    await appendAll(open(), [{ pages: [1], pageCount: 1, floor: undefined }])
+    for (const log of [open(), open()]) {
+      await log.head()
+      await expect(log.changes(0 as Lsn, 8 as Lsn)).rejects.toMatchObject({ code: 'LSN_FUTURE', kind: 'missing' })
+      await expect(log.locate(2 as Lsn, pages)).rejects.toMatchObject({ code: 'LSN_FUTURE', kind: 'missing' })
+    }
+  })
+
+  test('I11: a gap in the log is one, not the future', async () => {
+    const volume = newVolume()
+    await appendAll(
+      volume.open(),
+      Array.from({ length: 8 }, () => ({ pages: [1], pageCount: 1, floor: undefined })),
+    )
+    await volume.store.delete(storeKeys.commit(volume.id, 4 as Lsn))
+    const log = volume.open()
+    await expect(log.changes(0 as Lsn, 7 as Lsn)).rejects.toMatchObject({ code: 'COMMIT_MISSING', kind: 'corrupt' })
+    expect([...(await log.changes(0 as Lsn, 8 as Lsn)).pages]).toEqual([1])
+  })
+})
