@@ -2,6 +2,7 @@ import { type Authorize, type CommitProposal, checked, type Principal } from '@g
 import { LSN_NONE, type VolumeId, volumeIdFromBytes } from '@graft-ts/volume'
 import type { Call } from './calls.ts'
 import { MetastoreError } from './errors.ts'
+import type { RequestSlots } from './request-slots.ts'
 
 /** The names in a commit. */
 export type CommitNames = Pick<CommitProposal, 'volumeId' | 'baseLsn' | 'commitId' | 'clientId'>
@@ -9,10 +10,12 @@ export type CommitNames = Pick<CommitProposal, 'volumeId' | 'baseLsn' | 'commitI
 /** Lets calls in: who wants something learns nothing before it is clear that they may have it. */
 export class Admission {
   readonly #authorize: Authorize
+  readonly #slots: RequestSlots
   #isClosed = false
 
-  constructor(authorize: Authorize) {
+  constructor(authorize: Authorize, slots: RequestSlots) {
     this.#authorize = authorize
+    this.#slots = slots
   }
 
   /** Lets nobody in any more. */
@@ -29,9 +32,8 @@ export class Admission {
   async reader(call: Call, volumeIdBytes: Uint8Array): Promise<VolumeId> {
     this.checkOpen()
     const volumeId = checked('volume', () => volumeIdFromBytes(volumeIdBytes))
-    call.volumeId = volumeId
-    const principal = await this.#authorize({ headers: call.headers, action: 'read', volumeId, isMetadata: true })
-    call.principal = principal.id
+    call.about(volumeId)
+    this.#enter(call, await this.#authorize({ headers: call.headers, action: 'read', volumeId, isMetadata: true }))
     return volumeId
   }
 
@@ -39,10 +41,10 @@ export class Admission {
   async writer(call: Call, names: CommitNames): Promise<Principal> {
     const { volumeId, baseLsn } = names
     const { headers } = call
-    call.volumeId = volumeId
+    call.about(volumeId)
     if (baseLsn === LSN_NONE) await this.#authorize({ headers, action: 'create', volumeId })
     const principal = await this.#authorize({ headers, action: 'write', volumeId })
-    call.principal = principal.id
+    this.#enter(call, principal)
     return principal
   }
 
@@ -56,9 +58,16 @@ export class Admission {
     const principals = await Promise.all(asked)
     const [{ id }] = principals as [Principal, ...Principal[]]
     call.principal = id
+    // A watch has limits of its own, and may last.
+    this.#slots.leave(call.signal)
     // Permissions may end at different times; the watch ends with the first.
     const expiresAtMs = principals.reduce((first, { expiresAtMs = first }) => Math.min(first, expiresAtMs), NEVER_MS)
     return { id, ...(expiresAtMs !== NEVER_MS && { expiresAtMs }) }
+  }
+
+  #enter(call: Call, { id }: Principal): void {
+    call.principal = id
+    call.onEnd(this.#slots.enterAs(id))
   }
 }
 

@@ -7,6 +7,7 @@ import type { Call } from './calls.ts'
 import { throwIfAborted } from './errors.ts'
 import type { MetastoreLog } from './events.ts'
 import type { Counters } from './metrics.ts'
+import type { Telemetry } from './telemetry.ts'
 import { publishSafely, type WatchBus } from './watch/bus.ts'
 
 /** What a {@link Committer} needs. */
@@ -18,6 +19,7 @@ export interface CommitterOptions {
   readonly bus: WatchBus | undefined
   readonly log: MetastoreLog
   readonly counters: Counters
+  readonly telemetry: Telemetry
 }
 
 /** Decides commits. */
@@ -67,15 +69,17 @@ export class Committer {
   }
 
   #report(outcome: AppendOutcome, request: CommitRequest, facts: CommitNames & { readonly principal: string }): void {
-    const { log, counters, bus } = this.#options
+    const { log, counters, telemetry, bus } = this.#options
     const { snapshot } = outcome
     if (outcome.type === 'conflict') {
       counters.commitsConflicted += 1
+      telemetry.commitDecided('conflicted')
       counters.changedPagesSent += outcome.changes.pages.size
       log({ type: 'commit-conflicted', ...facts, headLsn: snapshot.lsn })
       return
     }
     counters.commitsAccepted += 1
+    telemetry.commitDecided('accepted')
     const inlineBytes = request.inline?.data.length ?? 0
     log({ type: 'commit-accepted', ...facts, lsn: snapshot.lsn, refs: request.refs.length, inlineBytes })
     publishSafely(bus, facts.volumeId, snapshot.lsn)

@@ -55,6 +55,15 @@ export type MetastoreEvent =
       readonly error: unknown
     }
   | {
+      /** A call that was turned away before its body was read. */
+      readonly type: 'request-refused'
+      /** Such as `Pull`. */
+      readonly method: string
+      readonly kind: string
+      readonly code: string
+      readonly error: unknown
+    }
+  | {
       readonly type: 'request-failed'
       readonly method: MetaMethod
       /** `undefined`: the request named none. */

@@ -5,12 +5,31 @@ import { MetastoreError } from './errors.ts'
 export interface MetastoreLimits extends MetaLimits {
   /** Commits in one history. Default 100,000. */
   readonly historyCommitsMax: number
+  /** Calls of the handler under way at a time, watches not counted. Default 1,024. */
+  readonly requestsMax: number
+  /** Calls of one principal under way at a time, watches not counted. Default 256. */
+  readonly requestsPerPrincipalMax: number
 }
 
 /** The limits where the caller names none. */
-export const DEFAULT_LIMITS: MetastoreLimits = { ...META_LIMITS_DEFAULT, historyCommitsMax: 100_000 }
+export const DEFAULT_LIMITS: MetastoreLimits = {
+  ...META_LIMITS_DEFAULT,
+  historyCommitsMax: 100_000,
+  requestsMax: 1024,
+  requestsPerPrincipalMax: 256,
+}
 
 const UINT32_MAX = 0xffffffff
+// A signed ref has four fields and is one itself; a watched volume has two.
+const FIELDS_PER_REF = 5
+const FIELDS_PER_VOLUME = 3
+// What a request holds besides, and room for fields that newer clients send.
+const FIELDS_OTHER = 256
+
+/** How many fields a message may have that keeps to the limits. */
+export function fieldsMaxOf(limits: MetaLimits, watch: { readonly volumesMax: number }): number {
+  return FIELDS_OTHER + Math.max(FIELDS_PER_REF * limits.refsMax, FIELDS_PER_VOLUME * watch.volumesMax)
+}
 
 /**
  * Fills in the defaults and checks that the limits make sense together.

@@ -1,5 +1,5 @@
 import type { ConnectRouter } from '@connectrpc/connect'
-import { toFetchHandler } from '@graft-ts/protocol'
+import { toFetchHandler, withCors } from '@graft-ts/protocol'
 import type { MetastoreMetrics } from './metrics.ts'
 import type { MetastoreOptions } from './options.ts'
 import { MetastoreServer } from './service.ts'
@@ -28,7 +28,8 @@ export interface Metastore {
 export function createMetastore(options: MetastoreOptions): Metastore {
   const server = new MetastoreServer(options)
   const routes = (router: ConnectRouter): void => server.mount(router)
-  const handler = toFetchHandler(routes, { requestBytesMax: server.limits.requestBytesMax })
+  const plain = toFetchHandler(routes, server.handlerOptions)
+  const handler = options.cors === undefined ? plain : withCors(plain, options.cors)
   return { routes, handler, metrics: () => server.metrics(), close: () => server.close() }
 }
 

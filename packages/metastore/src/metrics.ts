@@ -18,8 +18,12 @@ export interface MetastoreMetrics {
   readonly failedProbes: number
   /** Requests of any method that were answered with an error. */
   readonly failedRequests: number
+  /** Requests that were turned away before their body was read. */
+  readonly refusedRequests: number
   /** Commits that are being decided. */
   readonly commitsInFlightNow: number
+  /** Calls of the handler that are not over, watches not counted. */
+  readonly requestsInFlightNow: number
   readonly watchesOpenNow: number
   /** Different volumes that are watched. */
   readonly volumesWatchedNow: number
@@ -45,5 +49,6 @@ export function newCounters(): Counters {
     watchEventsSent: 0,
     failedProbes: 0,
     failedRequests: 0,
+    refusedRequests: 0,
   }
 }

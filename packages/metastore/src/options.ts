@@ -1,9 +1,10 @@
 import type { CommitLogs } from '@graft-ts/commit-log'
-import type { Authorize, RefSigner } from '@graft-ts/protocol'
+import type { AdmitCall, Authorize, CorsOptions, RefSigner } from '@graft-ts/protocol'
 import type { Timers } from '@graft-ts/volume'
 import { MetastoreError } from './errors.ts'
 import type { MetastoreLog } from './events.ts'
 import type { MetastoreLimits } from './limits.ts'
+import type { MetastoreTelemetry } from './telemetry.ts'
 import type { WatchBus } from './watch/bus.ts'
 import type { WatchSettings } from './watch/settings.ts'
 
@@ -16,6 +17,12 @@ export interface MetastoreOptions {
   /** Checks the segment refs of commits; made with the same keys as the page store's. */
   readonly refs: RefSigner
   readonly limits?: Partial<MetastoreLimits>
+  /** Asked by the handler before it reads a body: the place for rate limits. Default: every call is read. */
+  readonly admit?: AdmitCall
+  /** Which pages of the web may call the handler. Default: none. */
+  readonly cors?: CorsOptions
+  /** Where spans and metrics go. Default: to what the process has registered with OpenTelemetry. */
+  readonly telemetry?: MetastoreTelemetry
   /**
    * Pulls may be answered with the head as it was known at most so long ago, in milliseconds, without asking the store; one
    * that says `at_least` gets at least that. Default 0: each pull is answered with a head that was looked for after it came.

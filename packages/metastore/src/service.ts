@@ -1,8 +1,11 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import { CommitLogError, type CommitLogs } from '@graft-ts/commit-log'
 import {
+  type AdmitCall,
+  type ArrivingCall,
   checked,
   commitAnswerToWire,
+  type FetchHandlerOptions,
   type HistoryEntry,
   type HistoryRequest,
   historyEntryToWire,
@@ -28,9 +31,11 @@ import { Committer } from './committer.ts'
 import { MetastoreError, requestAborted } from './errors.ts'
 import { type MetastoreLog, safeLog } from './events.ts'
 import { historyRange, readHistory } from './history.ts'
-import { type MetastoreLimits, resolveLimits } from './limits.ts'
+import { fieldsMaxOf, type MetastoreLimits, resolveLimits } from './limits.ts'
 import { type Counters, type MetastoreMetrics, newCounters } from './metrics.ts'
 import { type MetastoreOptions, resolveStaleness } from './options.ts'
+import { RequestSlots } from './request-slots.ts'
+import { Telemetry } from './telemetry.ts'
 import { resolveWatchSettings, type WatchSettings } from './watch/settings.ts'
 import { Watches } from './watch/watches.ts'
 
@@ -44,6 +49,9 @@ export class MetastoreServer {
   readonly #maxStalenessMs: number
   readonly #log: MetastoreLog
   readonly #counters: Counters = newCounters()
+  readonly #slots: RequestSlots
+  readonly #admit: AdmitCall | undefined
+  readonly #telemetry: Telemetry
   readonly #calls: Calls
   readonly #admission: Admission
   readonly #committer: Committer
@@ -59,15 +67,30 @@ export class MetastoreServer {
     const log = safeLog(options.log)
     this.#log = log
     const counters = this.#counters
-    this.#calls = new Calls(log, counters)
-    const admission = new Admission(requireAuthorize(options.authorize))
+    this.#admit = options.admit
+    this.#slots = new RequestSlots(this.limits)
+    const telemetry = new Telemetry(options.telemetry ?? {}, nowMs)
+    this.#telemetry = telemetry
+    this.#calls = new Calls(log, counters, telemetry)
+    const admission = new Admission(requireAuthorize(options.authorize), this.#slots)
     this.#admission = admission
-    this.#committer = new Committer({ logs, admission, limits: this.limits, refs: options.refs, bus, log, counters })
+    const { limits } = this
+    this.#committer = new Committer({ logs, admission, limits, refs: options.refs, bus, log, counters, telemetry })
     const onProbeFailed = (volumeId: VolumeId, error: unknown): void => {
       counters.failedProbes += 1
       log({ type: 'probe-failed', volumeId, ...kindAndCode(error), error })
     }
     this.#watches = new Watches({ settings: this.#settings, logs, bus, timers, nowMs, onProbeFailed })
+    telemetry.observe(() => this.metrics(), options.telemetry?.storeRequests)
+  }
+
+  /** What a handler lets strangers have before anybody has decided about their calls. */
+  get handlerOptions(): FetchHandlerOptions {
+    return {
+      requestBytesMax: this.limits.requestBytesMax,
+      fieldsMax: fieldsMaxOf(this.limits, this.#settings),
+      admit: (call) => this.#admitCall(call),
+    }
   }
 
   mount(router: ConnectRouter): void {
@@ -89,6 +112,7 @@ export class MetastoreServer {
     return {
       ...this.#counters,
       commitsInFlightNow: this.#committing.size,
+      requestsInFlightNow: this.#slots.count,
       watchesOpenNow: this.#watches.count,
       volumesWatchedNow: this.#watches.volumeCount,
       cacheBytesNow: this.#logs.memoryBytes,
@@ -98,7 +122,19 @@ export class MetastoreServer {
   async close(): Promise<void> {
     this.#admission.close()
     this.#watches.end(metastoreClosed())
+    this.#telemetry.stop()
     await Promise.allSettled(this.#committing)
+  }
+
+  async #admitCall(call: ArrivingCall): Promise<void> {
+    try {
+      this.#slots.enter(call.signal)
+      await this.#admit?.(call)
+    } catch (error) {
+      this.#counters.refusedRequests += 1
+      this.#log({ type: 'request-refused', method: call.method, ...kindAndCode(error), error })
+      throw error
+    }
   }
 
   async #pull(call: Call, request: PullRequest): Promise<PullResponse> {
@@ -176,7 +212,7 @@ export class MetastoreServer {
   }
 
   #answered(call: Call, method: 'pull' | 'getSnapshot' | 'history', lsn: Lsn): void {
-    const { volumeId, principal } = call as Required<Call>
+    const { volumeId, principal } = call as { readonly volumeId: VolumeId; readonly principal: string }
     this.#log({ type: 'read-answered', method, volumeId, principal, lsn })
   }
 

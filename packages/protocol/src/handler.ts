@@ -4,14 +4,17 @@ import {
   type ConnectRouter,
   type ConnectRouterOptions,
   createConnectRouter,
+  type HandlerContext,
   type Interceptor,
 } from '@connectrpc/connect'
 import {
   type UniversalHandler,
+  type UniversalServerRequest,
   universalServerRequestFromFetch,
   universalServerResponseToFetch,
 } from '@connectrpc/connect/protocol'
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
+import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
 
 // Errors get their kind and code where they leave the service, whichever transport carries them.
@@ -52,27 +55,74 @@ export const ROUTER_OPTIONS: ConnectRouterOptions = {
   interceptors: [wireErrors],
 }
 
+/** A call of which only the head has arrived. */
+export interface ArrivingCall {
+  /** Such as `Pull`. */
+  readonly method: string
+  readonly headers: Headers
+  /** Fires when the call is over, or its caller has gone. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Decides whether a call is looked at at all, before its body is read: the place for rate limits. What it throws is the
+ * answer, such as an error of kind `exhausted` with `retryAfterMs`, or `denied`.
+ */
+export type AdmitCall = (call: ArrivingCall) => void | Promise<void>
+
+/** What a handler may be made to do for a call before anybody has decided about it. */
+export interface FetchHandlerOptions {
+  /**
+   * Larger messages are refused with `MESSAGE_TOO_LARGE` (kind `exhausted`), by their declared length or as soon as so much
+   * has arrived; the rest of such a body is left unread. JSON is taken up to 64 KiB.
+   */
+  readonly requestBytesMax: number
+  /**
+   * Messages with more fields are refused with `MESSAGE_TOO_LARGE` before they are decoded, and the rest of their body is
+   * left unread. Each repetition and each field of a message within counts. Default 16,384.
+   */
+  readonly fieldsMax?: number
+  /** Asked before a body is read. Default: every call is. */
+  readonly admit?: AdmitCall
+}
+
+const FIELDS_MAX_DEFAULT = 16_384
+
 /**
  * Makes a service answer plain requests: `POST /graft.v1.MetaService/Pull` and so on. Other paths get a 404, other
  * methods a 405. Never rejects.
- *
- * @param options.requestBytesMax Larger messages are refused with `MESSAGE_TOO_LARGE` (kind `exhausted`), by their
- * declared length or as soon as so much has arrived; the rest of such a body is left unread.
  */
 export function toFetchHandler(
   routes: (router: ConnectRouter) => void,
-  options: { readonly requestBytesMax: number },
+  options: FetchHandlerOptions,
 ): (request: Request) => Promise<Response> {
-  const router = createConnectRouter({ ...ROUTER_OPTIONS, readMaxBytes: options.requestBytesMax })
+  const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit } = options
+  const gate = admit === undefined ? {} : { requestGate: gateOf(admit) }
+  const router = createConnectRouter({ ...ROUTER_OPTIONS, ...gate, readMaxBytes: requestBytesMax })
   routes(router)
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((handler) => [handler.requestPath, handler]))
   return async (request) => {
     const handler = handlers.get(new URL(request.url).pathname)
     if (handler === undefined) return new Response('not found', { status: 404 })
     if (request.method !== 'POST') return new Response('method not allowed', { status: 405, headers: { allow: 'POST' } })
-    return withDetail(universalServerResponseToFetch(await handler(universalServerRequestFromFetch(request, {}))))
+    const call = universalServerRequestFromFetch(request, {})
+    const body = boundedBody(bytesOf(call), handler.method, request.headers.get('content-type') ?? '', fieldsMax)
+    return withDetail(universalServerResponseToFetch(await handler({ ...call, body })))
   }
 }
+
+function gateOf(admit: AdmitCall): (context: HandlerContext) => Promise<void> {
+  return async ({ method, requestHeader, signal }) => {
+    try {
+      await admit({ method: method.name, headers: requestHeader, signal })
+    } catch (error) {
+      throw toConnectError(error)
+    }
+  }
+}
+
+// A body that comes through `fetch` is bytes; other carriers may have parsed it.
+const bytesOf = ({ body }: UniversalServerRequest): AsyncIterable<Uint8Array> => body as AsyncIterable<Uint8Array>
 
 /** Gives an error that the router itself answered with, before any service was asked, the detail that all others have. */
 async function withDetail(response: Response): Promise<Response> {

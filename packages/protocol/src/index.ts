@@ -7,9 +7,10 @@ export {
   type Principal,
   requireAuthorize,
 } from './authorization.ts'
+export { type CorsOptions, withCors } from './cors.ts'
 export { fromConnectError, ProtocolError, type ProtocolErrorCode, RemoteError, toConnectError } from './errors.ts'
 export * from './gen/graft/v1/graft_pb.ts'
-export { toFetchHandler } from './handler.ts'
+export { type AdmitCall, type ArrivingCall, type FetchHandlerOptions, toFetchHandler } from './handler.ts'
 export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits, type WatchLimits } from './limits.ts'
 export { ageOnlyRefSigner, hmacRefSigner, type RefKey, type RefScope, type RefSigner } from './ref-signature.ts'
 export { type GraftTransport, type HttpTransportOptions, httpTransport, inProcessTransport } from './transport.ts'

@@ -1,6 +1,7 @@
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect'
 import type { ErrorKind } from '@graft-ts/volume'
 import {
+  type FetchHandlerOptions,
   type GraftTransport,
   type HttpTransportOptions,
   httpTransport,
@@ -35,12 +36,16 @@ const metaRoutes = (standIn: StandIn) => (router: ConnectRouter) => void router.
 const pageRoutes = (standIn: StandIn) => (router: ConnectRouter) => void router.service(PageService, standIn.pages ?? {})
 
 /** The stand-in as a handler. */
-export function handlerOf(standIn: StandIn, requestBytesMax = 1 << 16): (request: Request) => Promise<Response> {
+export function handlerOf(
+  standIn: StandIn,
+  requestBytesMax = 1 << 16,
+  options: Partial<FetchHandlerOptions> = {},
+): (request: Request) => Promise<Response> {
   const routes = (router: ConnectRouter): void => {
     metaRoutes(standIn)(router)
     pageRoutes(standIn)(router)
   }
-  return toFetchHandler(routes, { requestBytesMax })
+  return toFetchHandler(routes, { requestBytesMax, ...options })
 }
 
 /** HTTP without sockets. Gives up on a call when its signal fires, as every real fetch does. */
