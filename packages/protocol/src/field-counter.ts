@@ -1,16 +1,20 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf'
-import { WireType } from '@bufbuild/protobuf/wire'
 import { ProtocolError } from './errors.ts'
 
 /** How a field has to look on the wire. */
 interface FieldShape {
-  readonly wireType: WireType
+  readonly wireType: number
   /** The fields of a message in it. */
   readonly message: DescMessage | undefined
   /** May also come as all its values in one run of bytes. */
   readonly isPackable: boolean
 }
 
+// Kinds of fields on the wire.
+const VARINT = 0
+const FIXED_64 = 1
+const LENGTH_DELIMITED = 2
+const FIXED_32 = 5
 const VARINT_BYTES_MAX = 10
 const VARINT_SHIFT_MAX = 28
 const shapes = new WeakMap<DescMessage, ReadonlyMap<number, FieldShape>>()
@@ -74,26 +78,26 @@ export class FieldCounter {
 
   #beginField(tag: number): void {
     this.#add(1)
-    const wireType: WireType = tag & 7
+    const wireType = tag & 7
     const { desc } = this.#open.at(-1) as { desc: DescMessage | undefined }
     this.#field = desc === undefined ? undefined : shapesOf(desc).get(tag >>> 3)
     this.#checkShape(wireType)
-    if (wireType === WireType.Varint) this.#reading = 'varint'
-    else if (wireType === WireType.LengthDelimited) this.#reading = 'length'
-    else if (wireType === WireType.Bit64) this.#skip(8)
-    else if (wireType === WireType.Bit32) this.#skip(4)
+    if (wireType === VARINT) this.#reading = 'varint'
+    else if (wireType === LENGTH_DELIMITED) this.#reading = 'length'
+    else if (wireType === FIXED_64) this.#skip(8)
+    else if (wireType === FIXED_32) this.#skip(4)
     else throw invalid('a field of a kind that this protocol does not have')
   }
 
   // The decoder goes by the field's own type: another one would make it take content for fields.
-  #checkShape(wireType: WireType): void {
+  #checkShape(wireType: number): void {
     if (this.#field === undefined || wireType === this.#field.wireType) return
-    if (wireType === WireType.LengthDelimited && this.#field.isPackable) return
+    if (wireType === LENGTH_DELIMITED && this.#field.isPackable) return
     throw invalid('a field of another type')
   }
 
   #beginBytes(length: number): void {
-    const { message = undefined, isPackable = false } = this.#field ?? {}
+    const { message, isPackable = false } = this.#field ?? {}
     if (isPackable) this.#add(length)
     if (message === undefined) {
       this.#skip(length)
@@ -131,27 +135,27 @@ function shapesOf(desc: DescMessage): ReadonlyMap<number, FieldShape> {
 }
 
 function shapeOf(field: DescField): FieldShape {
-  if (field.message !== undefined) return { wireType: WireType.LengthDelimited, message: field.message, isPackable: false }
-  const wireType = field.scalar === undefined ? WireType.Varint : wireTypeOf(field.scalar)
-  const isPackable = field.fieldKind === 'list' && wireType !== WireType.LengthDelimited
+  if (field.message !== undefined) return { wireType: LENGTH_DELIMITED, message: field.message, isPackable: false }
+  const wireType = field.scalar === undefined ? VARINT : wireTypeOf(field.scalar)
+  const isPackable = field.fieldKind === 'list' && wireType !== LENGTH_DELIMITED
   return { wireType, message: undefined, isPackable }
 }
 
-function wireTypeOf(scalar: ScalarType): WireType {
+function wireTypeOf(scalar: ScalarType): number {
   switch (scalar) {
     case ScalarType.BYTES:
     case ScalarType.STRING:
-      return WireType.LengthDelimited
+      return LENGTH_DELIMITED
     case ScalarType.DOUBLE:
     case ScalarType.FIXED64:
     case ScalarType.SFIXED64:
-      return WireType.Bit64
+      return FIXED_64
     case ScalarType.FLOAT:
     case ScalarType.FIXED32:
     case ScalarType.SFIXED32:
-      return WireType.Bit32
+      return FIXED_32
     default:
-      return WireType.Varint
+      return VARINT
   }
 }
 

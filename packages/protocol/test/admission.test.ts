@@ -31,7 +31,7 @@ function request(method: string, body: Uint8Array, contentType = 'application/pr
     { highWaterMark: 0 },
   )
   const init = { method: 'POST', body: stream, headers: { 'content-type': contentType }, duplex: 'half' }
-  return { read, request: new Request(`http://graft.test/graft.v1.MetaService/${method}`, init as RequestInit) }
+  return { read, request: new Request(`http://graft.test/graft.v1.MetaService/${method}`, init) }
 }
 
 function envelope(...messages: Uint8Array[]): Uint8Array<ArrayBuffer> {
