@@ -6,10 +6,10 @@ import {
   lowerFloor,
   PAGE_INDEX_MAX,
   type PageSet,
+  RecordError,
   type SegmentRef,
   storeKeys,
 } from '@graft-ts/volume'
-import { CommitLogError } from './errors.ts'
 import { type RangeSection, sectionLsn } from './rollup.ts'
 import type { StoredCommit } from './stored-commit.ts'
 
@@ -79,10 +79,7 @@ export function findRuns(commit: StoredCommit, pages: Splinter): PageLocation[] 
     locations.push({ pages: found, lsn: record.lsn, content })
   }
   if (remaining.size > 0) {
-    throw new CommitLogError(
-      'COMMIT_PAGE_WITHOUT_CONTENT',
-      `commit names no place for page ${remaining.first()}, lsn=${record.lsn}`,
-    )
+    throw new RecordError('RECORD_CONTENT', `commit names no place for a page, page=${remaining.first()} lsn=${record.lsn}`)
   }
   return locations
 }

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
 import { Splinter } from '@graft-ts/splinter'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { decodeCommit, encodeCommit, type Lsn, layerCountMax, storeKeys, type VolumeId } from '@graft-ts/volume'
+import {
+  type CommitRecord,
+  decodeCommit,
+  encodeCommit,
+  type Lsn,
+  layerCountMax,
+  storeKeys,
+  type VolumeId,
+} from '@graft-ts/volume'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type CommitLog, createCommitLogs } from '../src/index.ts'
@@ -57,11 +65,11 @@ describe('I2: the hash chain', () => {
   })
 })
 
-/** Takes layers off stored records, as a writer does that meets its limit. */
-async function dropLayers(volume: Process, lsn: number, kept: number): Promise<void> {
+/** Stores a record as another writer could have made it. */
+async function rewrite(volume: Process, lsn: number, change: (record: CommitRecord) => Partial<CommitRecord>): Promise<void> {
   const bytes = await objectAt(volume, lsn)
   const { record, byteLength } = decodeCommit(bytes)
-  const sealed = encodeCommit({ ...record, layers: record.layers.slice(0, kept) })
+  const sealed = encodeCommit({ ...record, ...change(record) })
   const frames = bytes.subarray(byteLength)
   const body = new Uint8Array(sealed.length + frames.length)
   body.set(sealed)
@@ -101,7 +109,8 @@ describe('I5, I9: records that lack some of their layers', () => {
           const written = Math.min(cutAt, steps.length)
           await appendAll(volume.open(), steps.slice(0, written))
           for (let lsn = 1; lsn <= written; lsn++) {
-            if ((kept[lsn - 1] as number) < layerCountMax(lsn as Lsn)) await dropLayers(volume, lsn, kept[lsn - 1] as number)
+            // As one does that meets its limit.
+            await rewrite(volume, lsn, ({ layers }) => ({ layers: layers.slice(0, kept[lsn - 1]) }))
           }
           // One process for each commit: each makes its layers from what it reads.
           for (let base = written; base < steps.length; base++) {
@@ -142,8 +151,8 @@ describe('I2: the first commit creates the volume', () => {
   })
 })
 
-describe('a range whose end does not exist', () => {
-  test('is LSN_FUTURE, or VOLUME_UNKNOWN where there is no commit at all', async () => {
+describe('what is stored, and what is not', () => {
+  test('a range whose end does not exist is LSN_FUTURE, or VOLUME_UNKNOWN where there is no commit at all', async () => {
     const { open } = newVolume()
     const pages = Splinter.from([1])
     for (const call of [(log: CommitLog) => log.changes(0 as Lsn, 8 as Lsn), (log: CommitLog) => log.locate(8 as Lsn, pages)]) {
@@ -155,6 +164,24 @@ describe('a range whose end does not exist', () => {
       await expect(log.changes(0 as Lsn, 8 as Lsn)).rejects.toMatchObject({ code: 'LSN_FUTURE', kind: 'missing' })
       await expect(log.locate(2 as Lsn, pages)).rejects.toMatchObject({ code: 'LSN_FUTURE', kind: 'missing' })
     }
+  })
+
+  test('I11: a page for which its commit names no place is corrupt, not zero', async () => {
+    const volume = newVolume()
+    await appendAll(volume.open(), [{ pages: [1, 2], pageCount: 3, floor: undefined }])
+    await rewrite(volume, 1, () => ({ own: Splinter.from([1, 3]) }))
+    const log = volume.open()
+    expect((await log.locate(1 as Lsn, Splinter.from([1])))[0]?.lsn).toBe(1)
+    await expect(log.locate(1 as Lsn, Splinter.from([3]))).rejects.toMatchObject({ kind: 'corrupt', code: 'RECORD_CONTENT' })
+  })
+
+  test('a new commit carries the newest checkpoint on', async () => {
+    const volume = newVolume()
+    const step = { pages: [1], pageCount: 1, floor: undefined }
+    await appendAll(volume.open(), [step, step])
+    await rewrite(volume, 2, () => ({ checkpointLsn: 1 as Lsn }))
+    await volume.open().append(attemptOf(step, 2))
+    expect((await volume.open().record(3 as Lsn)).checkpointLsn).toBe(1)
   })
 
   test('I11: a gap in the log is one, not the future', async () => {

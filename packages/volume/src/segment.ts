@@ -59,7 +59,7 @@ export interface SegmentRun {
 }
 
 // A run has ids, a page size and a ref.
-const INDEX_SHAPE = { 2: { bytesMin: REF_SHAPE.bytesMin, fields: { 3: REF_SHAPE } } }
+const INDEX_SHAPE = { 2: { bytesMin: 2 + REF_SHAPE.bytesMin } }
 
 /** What a segment says about itself: for scrubbing, compaction and recovery. Readers of pages use refs instead. */
 export interface SegmentIndex {

@@ -8,8 +8,6 @@ export interface MessageField {
   readonly bytesMin: number
   /** The most messages that are not refused later, if they are that few. */
   readonly countMax?: number
-  /** Its own fields that hold messages. */
-  readonly fields?: MessageFields
 }
 
 /** Fields that hold messages, by number. */
@@ -55,6 +53,5 @@ function checkFields(bytes: Uint8Array, fields: MessageFields): void {
     if (inner.length < field.bytesMin || count > (field.countMax ?? count)) {
       throw new RecordError('RECORD_CONTENT', `field ${number}: too short or too many, bytes=${inner.length} count=${count}`)
     }
-    if (field.fields !== undefined) checkFields(inner, field.fields)
   }
 }

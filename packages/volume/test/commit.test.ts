@@ -27,6 +27,7 @@ import {
   sealRecord,
   snapshotOf,
 } from '../src/index.ts'
+import { join, payloadOf } from './forge.ts'
 
 const source = { nowMs: () => 1_700_000_000_000, randomBytes: (length: number) => new Uint8Array(length).fill(9) }
 const volumeId = newVolumeId(source)
@@ -108,6 +109,28 @@ describe('commit record', () => {
     expect(() => encodeCommit({ ...record, refs: refs(COMMIT_REFS_MAX + 1) })).toThrow(
       expect.objectContaining({ kind: 'exhausted', code: 'RECORD_TOO_LARGE' }),
     )
+    const payload = encodeCommit({ ...record, refs: refs(COMMIT_REFS_MAX) }).subarray(24)
+    const one = payloadOf([{ number: 12, value: encodeSegmentRef(refOf(Splinter.from([1]), 1)) }])
+    expect(() => decodeCommit(sealRecord('commit', join([payload, one])))).toThrow(
+      expect.objectContaining({ kind: 'corrupt', code: 'RECORD_CONTENT' }),
+    )
+  })
+
+  test('takes the smallest refs and layers that there can be', () => {
+    const numbers = [
+      { number: 4, value: 65n },
+      { number: 5, value: { fixed64: 7n } },
+    ]
+    const ref = payloadOf([{ number: 2, value: Splinter.from([1]).toBytes() }, ...numbers])
+    const layer = payloadOf([{ number: 1, value: new Splinter().toBytes() }])
+    expect([ref.length, layer.length]).toEqual([34, 15])
+    const bare = { ...record, floor: undefined, refs: [], layers: [], inline: { byteLength: 65, hash: new Uint8Array(32) } }
+    const fields = payloadOf([
+      { number: 12, value: ref },
+      { number: 13, value: layer },
+    ])
+    const { record: decoded } = decodeCommit(sealRecord('commit', join([encodeCommit(bare).subarray(24), fields])))
+    expect([decoded.refs[0]?.frames.lengths, decoded.layers[0]?.pages.size]).toEqual([Uint32Array.of(65), 0])
   })
 
   test('refuses foreign ids and page sizes', () => {

@@ -60,8 +60,8 @@ const COMMITS: Readonly<Record<string, () => Uint8Array>> = {
   'layers of no byte': () => filled(commit, { number: 13, value: empty }),
   'layers of an empty set': () =>
     filled(commit, { number: 13, value: payloadOf([{ number: 1, value: new Splinter().toBytes() }]) }),
-  'unknown numbers': () => filled(commit, { number: 15, value: 1n }),
-  'unknown bytes': () => filled(commit, { number: 14, value: empty }),
+  'unknown numbers': () => filled(commit, { number: 20, value: 1n }),
+  'unknown bytes': () => filled(commit, { number: 20, value: empty }),
   'own sets': () => filled(commit, { number: 11, value: empty }),
   'frame lengths': () => refWith(4, new Uint8Array(room).fill(65)),
   'frame checksums': () => refWith(5, new Uint8Array(room - (room % 8))),

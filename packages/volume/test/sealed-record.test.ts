@@ -77,6 +77,8 @@ describe('sealed record', () => {
     const sealed = sealRecord('head', new Uint8Array(8))
     new DataView(sealed.buffer).setUint32(8, RECORD_PAYLOAD_BYTES_MAX + 1, true)
     expect(() => sealedLength(sealed)).toThrow(expect.objectContaining({ code: 'RECORD_LENGTH' }))
+    const longest = sealRecord('head', new Uint8Array(RECORD_PAYLOAD_BYTES_MAX))
+    expect(openRecord('head', longest).payload).toHaveLength(RECORD_PAYLOAD_BYTES_MAX)
     expect(() => sealRecord('head', new Uint8Array(RECORD_PAYLOAD_BYTES_MAX + 1))).toThrow(
       expect.objectContaining({ kind: 'exhausted', code: 'RECORD_TOO_LARGE' }),
     )
