@@ -62,10 +62,7 @@ export class HeadFinder {
     let gallops = 0
     // A node that is up to date learns so from one read; one that knows nothing reads the hint first.
     if (this.#seen > LSN_NONE) bounds = await this.#probe(bounds, [nextLsn(this.#seen)])
-    else if (!this.#hasHint) {
-      bounds = await this.#startFromHint(bounds)
-      if (bounds.present > LSN_NONE) gallops = 1
-    }
+    else if (!this.#hasHint) bounds = await this.#startFromHint(bounds)
     while (bounds.absent !== bounds.present + 1) {
       const probes = nextProbes(bounds, gallops)
       if (bounds.absent === undefined) gallops++

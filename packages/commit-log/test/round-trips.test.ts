@@ -67,6 +67,17 @@ describe('commits', () => {
   )
 })
 
+test('I7: an attempt whose place is known to be taken is answered without a write', async () => {
+  const { history, log, tally } = openCold(MILLION)
+  await log.pull(LSN_NONE)
+  tally.reset()
+  const outcome = await log.append({ ...history.attempt(), baseLsn: (MILLION - 1) as Lsn })
+  expect(outcome).toMatchObject({ type: 'conflict', snapshot: { lsn: MILLION } })
+  expect(tally.rounds.reduce((sum, { writes }) => sum + writes, 0)).toBe(0)
+  // The commits before and behind it, and the head.
+  expect(tally.rounds.length).toBeLessThanOrEqual(2)
+})
+
 describe('pulls', () => {
   test('a warm one is one read, or none within the staleness that is allowed', async () => {
     const { history, log, tally } = openCold(MILLION, new LongHistory(MILLION, Number.POSITIVE_INFINITY))
@@ -127,6 +138,19 @@ describe('the head', () => {
       history.hint = MILLION
       // The hint itself comes first.
       expect([age, Math.max(4, tally.rounds.length)]).toEqual([age, 4])
+    }
+  })
+
+  test('is found from a hint of long ago in rounds that hardly grow', async () => {
+    for (const [age, rounds] of [
+      [2000, 5],
+      [100_000, 8],
+    ] as const) {
+      const { history, log, tally } = openCold(MILLION)
+      history.hint = MILLION - age
+      expect((await log.head())?.lsn).toBe(MILLION)
+      history.hint = MILLION
+      expect([age, tally.rounds.length]).toEqual([age, rounds])
     }
   })
 

@@ -166,6 +166,22 @@ describe('what is stored, and what is not', () => {
     }
   })
 
+  test('what a range ends with is seen, and told to who listens', async () => {
+    const volume = newVolume()
+    const step = { pages: [1], pageCount: 1, floor: undefined }
+    await appendAll(volume.open(), [step, step, step])
+    for (const call of [
+      (log: CommitLog) => log.changes(0 as Lsn, 2 as Lsn),
+      (log: CommitLog) => log.locate(2 as Lsn, Splinter.from([1])),
+    ]) {
+      const logs = createCommitLogs({ store: volume.store, nowMs: () => 5, codec: rawCodec })
+      const seen: number[] = []
+      logs.onAdvance((_, lsn) => seen.push(lsn))
+      await call(logs.volume(volume.id))
+      expect(seen).toEqual([2])
+    }
+  })
+
   test('I11: a page for which its commit names no place is corrupt, not zero', async () => {
     const volume = newVolume()
     await appendAll(volume.open(), [{ pages: [1, 2], pageCount: 3, floor: undefined }])
@@ -173,6 +189,34 @@ describe('what is stored, and what is not', () => {
     const log = volume.open()
     expect((await log.locate(1 as Lsn, Splinter.from([1])))[0]?.lsn).toBe(1)
     await expect(log.locate(1 as Lsn, Splinter.from([3]))).rejects.toMatchObject({ kind: 'corrupt', code: 'RECORD_CONTENT' })
+  })
+
+  test('I7: a conflict answer is of the head, however far behind the attempt was', async () => {
+    const volume = newVolume()
+    const steps = Array.from({ length: 40 }, (_, i) => ({
+      pages: [1 + (i % 7)],
+      pageCount: 7,
+      floor: i % 9 === 8 ? 3 : undefined,
+    }))
+    await appendAll(volume.open(), steps)
+    for (let base = 0; base < steps.length; base++) {
+      const outcome = await volume.open().append(attemptOf({ pages: [1], pageCount: 7, floor: undefined }, base))
+      expect(outcome).toMatchObject({ type: 'conflict', snapshot: { lsn: 40, pageCount: 7 } })
+      if (outcome.type !== 'conflict') continue
+      const { pages, floor } = outcome.changes
+      expect({ base, pages: [...pages], floor }).toEqual({ base, ...naiveChanges(steps, base, 40) })
+    }
+  })
+
+  test('times never go back, whatever the clocks of those who commit say', async () => {
+    const volume = newVolume()
+    for (const [base, nowMs] of [7, 3, 9, 8].entries()) {
+      const log = createCommitLogs({ store: volume.store, nowMs: () => nowMs, codec: rawCodec }).volume(volume.id)
+      await log.append(attemptOf({ pages: [1], pageCount: 1, floor: undefined }, base))
+    }
+    const log = volume.open()
+    const records = await Promise.all([1, 2, 3, 4].map((lsn) => log.record(lsn as Lsn)))
+    expect(records.map(({ timestampMs }) => timestampMs)).toEqual([7, 7, 9, 9])
   })
 
   test('a new commit carries the newest checkpoint on', async () => {
