@@ -28,7 +28,7 @@ import { type CommitRecord, LSN_NONE, type Lsn, parseLsn, snapshotOf, systemTime
 import { Admission, metastoreClosed } from './admission.ts'
 import { type Call, Calls, kindAndCode } from './calls.ts'
 import { Committer } from './committer.ts'
-import { MetastoreError, requestAborted } from './errors.ts'
+import { MetastoreError, requestAborted, throwIfAborted } from './errors.ts'
 import { type MetastoreLog, safeLog } from './events.ts'
 import { historyRange, readHistory } from './history.ts'
 import { fieldsMaxOf, type MetastoreLimits, resolveLimits } from './limits.ts'
@@ -190,10 +190,10 @@ export class MetastoreServer {
     const owner = await this.#admission.watcher(call, volumeIds)
     // It may have been closed, or left, while that was found out.
     this.#admission.checkOpen()
+    throwIfAborted(signal)
     const watcher = this.#watches.open(known, owner)
     const leave = (): void => watcher.end(requestAborted(signal))
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
+    signal.addEventListener('abort', leave, { once: true })
     this.#log({ type: 'watch-opened', principal: owner.id, volumeIds })
     try {
       for (;;) {

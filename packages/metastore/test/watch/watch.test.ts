@@ -346,6 +346,7 @@ describe('how a watch ends', () => {
     await watching.leave()
     held.resolve()
     await settle()
+    expect(harness.events).toEqual([expect.objectContaining({ type: 'request-failed', code: 'REQUEST_ABORTED' })])
     expect(harness.metastore.metrics()).toMatchObject({ watchesOpenNow: 0, volumesWatchedNow: 0 })
     expect(harness.clock.pending).toBe(0)
   })
@@ -467,8 +468,9 @@ describe('limits', () => {
     expect((await as('bob')).error).toBeUndefined()
     expect((await as('carol')).error).toMatchObject(tooMany)
     await first.leave()
-    expect((await as('carol')).error).toBeUndefined()
+    expect((await as('alice')).error).toBeUndefined()
     expect((await as('alice')).error).toMatchObject(tooMany)
+    expect((await as('carol')).error).toMatchObject(tooMany)
   })
 
   test('different volumes of all watches', async () => {
