@@ -60,9 +60,10 @@ export class HeadFinder {
     const startMs = this.#context.nowMs()
     let bounds: HeadBounds = { present: this.#seen, absent: undefined }
     let gallops = 0
-    // A node that is up to date learns so from one read; one that knows nothing reads the hint first.
-    if (this.#seen > LSN_NONE) bounds = await this.#probe(bounds, [nextLsn(this.#seen)])
-    else if (!this.#hasHint) bounds = await this.#startFromHint(bounds)
+    // A node that is up to date learns so from one read, be it that there is no commit at all; one that knows nothing reads
+    // the hint too.
+    if (this.#seen > LSN_NONE || this.#hasHint) bounds = await this.#probe(bounds, [nextLsn(this.#seen)])
+    else bounds = await this.#startFromHint(bounds)
     while (bounds.absent !== bounds.present + 1) {
       const probes = nextProbes(bounds, gallops)
       if (bounds.absent === undefined) gallops++
@@ -74,18 +75,23 @@ export class HeadFinder {
   }
 
   async #startFromHint(bounds: HeadBounds): Promise<HeadBounds> {
-    const object = await this.#context.store.get(storeKeys.head(this.#volumeId))
+    const first = this.#probe(bounds, [nextLsn(LSN_NONE)])
+    // Its outcome counts only if there is no hint.
+    first.catch(() => undefined)
+    const hint = await this.#readHint()
     this.#hasHint = true
-    if (object === undefined) return bounds
+    // What may come behind the hint is looked for in the same round.
+    return hint === undefined ? first : this.#probe(bounds, [hint, ...nextProbes({ present: hint, absent: undefined }, 0)])
+  }
+
+  async #readHint(): Promise<Lsn | undefined> {
+    const object = await this.#context.store.get(storeKeys.head(this.#volumeId))
     try {
-      const hint = decodeHeadHint(object.bytes)
-      // What may come behind it is looked for in the same round.
-      return hint === LSN_NONE
-        ? bounds
-        : await this.#probe(bounds, [hint, ...nextProbes({ present: hint, absent: undefined }, 0)])
+      const hint = object === undefined ? LSN_NONE : decodeHeadHint(object.bytes)
+      return hint === LSN_NONE ? undefined : hint
     } catch (error) {
       // A damaged hint costs a longer search, nothing else.
-      if (isTypedError(error) && (error.kind === 'corrupt' || error.kind === 'unsupported')) return bounds
+      if (isTypedError(error) && (error.kind === 'corrupt' || error.kind === 'unsupported')) return undefined
       throw error
     }
   }

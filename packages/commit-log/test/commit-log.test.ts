@@ -411,6 +411,21 @@ describe('the head hint is never believed', () => {
     expect((await other().head())?.lsn).toBe(70)
   })
 
+  test('a volume without commits costs one read, and the hint the first time', async () => {
+    const store = metered(new MemoryStore())
+    const { log, other, id } = open(store)
+    expect(await log.head()).toBeUndefined()
+    expect(store.counts.get).toBe(2)
+    store.reset()
+    expect(await log.head()).toBeUndefined()
+    expect(store.counts.get).toBe(1)
+    await appendAll(other(), 3)
+    expect((await log.head())?.lsn).toBe(3)
+    // A hint ahead of everything is not believed either.
+    await store.put(storeKeys.head(id), encodeHeadHint(900 as Lsn))
+    expect((await other().head())?.lsn).toBe(3)
+  })
+
   test('an unknown volume has no head', async () => {
     const { log } = open(new MemoryStore())
     expect(await log.head()).toBeUndefined()
