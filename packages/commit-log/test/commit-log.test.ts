@@ -132,6 +132,7 @@ describe('I6: retries are harmless', () => {
 describe('what contradicts the base is refused', () => {
   test.each([
     ['shrinking without a floor', step([], 1), 'COMMIT_FLOOR'],
+    ['shrinking by a page without a floor', step([], 2), 'COMMIT_FLOOR'],
     ['a floor above the page count', step([], 3, 4), 'COMMIT_FLOOR'],
     ['a page above the page count', { pages: [9], pageCount: 5, floor: undefined }, 'COMMIT_PAGE_BEYOND_END'],
   ])('%s', async (_, wrong, code) => {

@@ -5,6 +5,8 @@ import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { type Lsn, newSegmentId, systemIdSource, type VolumeId } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { type CommitLogs, createCommitLogs } from '../src/index.ts'
+import { LogMemory } from '../src/log-memory.ts'
+import { ChangeOrder } from '../src/order/change-order.ts'
 import { attemptOf, naiveChanges, rawCodec, type Step, volumeId } from './history.ts'
 
 setFlagsFromString('--expose-gc')
@@ -86,6 +88,17 @@ describe('memory is bounded in bytes over all volumes', () => {
     }
     // More would have been kept if it could.
     expect(most).toBeGreaterThan(bytesMax / 2)
+  })
+
+  test('an order counts the record that it holds on to', async () => {
+    const [volume] = (await writeVolumes(1, [1, 1000, 200])) as [Volume]
+    const record = await open(2 ** 20)
+      .volume(volume.id)
+      .record(1 as Lsn)
+    const memory = new LogMemory(2 ** 24)
+    memory.keepOrder(volume.id, new ChangeOrder(record, memory.orderBytesMax))
+    // Two hundred refs, each with its own objects.
+    expect(memory.byteLength).toBeGreaterThan(200 * 500)
   })
 
   test('an order that grows is counted as large as it has become', async () => {

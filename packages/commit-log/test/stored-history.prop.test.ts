@@ -7,7 +7,9 @@ import {
   encodeCommit,
   type Lsn,
   layerCountMax,
+  newSegmentId,
   storeKeys,
+  systemIdSource,
   type VolumeId,
 } from '@graft-ts/volume'
 import fc from 'fast-check'
@@ -217,6 +219,44 @@ describe('what is stored, and what is not', () => {
     const log = volume.open()
     const records = await Promise.all([1, 2, 3, 4].map((lsn) => log.record(lsn as Lsn)))
     expect(records.map(({ timestampMs }) => timestampMs)).toEqual([7, 7, 9, 9])
+  })
+
+  test('of refs that overlap the later one counts, and inline pages before all', async () => {
+    const volume = newVolume()
+    const attempt = attemptOf({ pages: [3], pageCount: 3, floor: undefined }, 0)
+    const refs = [[1, 2, 3], [2]].map((pages, i) => {
+      const frames = { lengths: Uint32Array.of(100), checksums: BigUint64Array.of(7n) }
+      return { segmentId: newSegmentId(systemIdSource), pages: Splinter.from(pages), offset: i, frames }
+    })
+    await volume.open().append({ ...attempt, own: Splinter.from([1, 2, 3]), refs })
+    const located = await volume.open().locate(1 as Lsn, Splinter.from([1, 2, 3]))
+    const places = located.map(({ pages, content }) => [[...pages], content?.ref.segmentId])
+    expect(places.toSorted()).toEqual([
+      [[1], refs[0]?.segmentId],
+      [[2], refs[1]?.segmentId],
+      [[3], undefined],
+    ])
+  })
+
+  test('I11: a record of another volume in its place is not believed', async () => {
+    const [volume, other] = [newVolume(), newVolume()]
+    const step = { pages: [1], pageCount: 1, floor: undefined }
+    await appendAll(volume.open(), [step, step])
+    await appendAll(other.open(), [step, step])
+    await volume.store.put(storeKeys.commit(volume.id, 2 as Lsn), await objectAt(other, 2))
+    await expect(volume.open().record(2 as Lsn)).rejects.toMatchObject({ kind: 'corrupt', code: 'COMMIT_FOREIGN' })
+  })
+
+  test('I5: what was cut off deep stays cut off, also where an older commit cut off less', async () => {
+    const volume = newVolume()
+    const steps = [
+      { pages: [2, 5, 20], pageCount: 20, floor: undefined },
+      { pages: [1], pageCount: 20, floor: 10 },
+      { pages: [1], pageCount: 20, floor: 3 },
+    ]
+    await appendAll(volume.open(), steps)
+    await checkAnswers(volume.open(), steps, false)
+    await checkAnswers(volume.open(), steps, true)
   })
 
   test('a new commit carries the newest checkpoint on', async () => {

@@ -78,6 +78,17 @@ describe('I9: an order of change tells what the commits tell', () => {
     )
   })
 
+  test('it cuts no layers of ranges that it does not cover whole', async () => {
+    const step: Step = { pages: [1], pageCount: 1, floor: undefined }
+    const records = await recordsOf(Array.from({ length: 15 }, () => step))
+    for (let origin = 0; origin < 15; origin++) {
+      const order = new ChangeOrder(records[origin - 1], BYTES_MAX)
+      order.advance(sectionsBetween(records, origin, 15), records[14] as CommitRecord)
+      const layers = order.layersOf({ lsn: 16 as Lsn, own: Splinter.from([2]), floor: undefined }, BYTES_MAX)
+      expect([origin, layers?.length]).toEqual([origin, origin === 0 ? 4 : undefined])
+    }
+  })
+
   test('the layers that it cuts are those made from records', async () => {
     const plain = (layers: readonly RollupLayer[]) => layers.map((layer) => ({ ...layer, pages: [...layer.pages] }))
     await fc.assert(
