@@ -1,4 +1,3 @@
-import { baseOf } from '../container/container.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { CAPACITY, lowestBytes, treeIndexBytes } from '../format.ts'
 import type { Output } from './output.ts'
@@ -13,15 +12,12 @@ export class RunSource implements DividedSource {
   readonly last: number
   readonly count: number
 
-  constructor(data: Uint32Array, start: number, end: number, first: number, last: number) {
+  constructor(data: Uint32Array, start: number, end: number, first: number, last: number, count: number) {
     this.data = data
     this.start = start
     this.end = end
     this.first = first
     this.last = last
-    // What the outer runs have outside does not count.
-    let count = end - start - (first - data[2 * start]!) - (data[2 * end - 1]! - last)
-    for (let i = 2 * start; i < 2 * end; i += 2) count += data[i + 1]! - data[i]!
     this.count = count
   }
 
@@ -38,27 +34,41 @@ export class RunSource implements DividedSource {
     const shift = (width - 1) << 3
     // From the first segment to the last, less those between two runs.
     let segments = (this.last >>> shift) - (this.first >>> shift) + 1
+    if (segments === 1) return 1
     for (let i = 2 * this.start + 1, end = 2 * this.end - 1; i < end; i += 2) {
-      const step = (data[i + 1]! >>> shift) - (data[i]! >>> shift)
-      segments -= Math.max(0, step - 1)
+      const between = (data[i + 1]! >>> shift) - (data[i]! >>> shift) - 1
+      // -1 where both runs share a segment.
+      segments -= between & ~(between >> 31)
     }
     return segments
   }
 
   split(width: number): RunSource[] {
-    const size = CAPACITY[width - 1]!
+    const { data } = this
+    const shift = (width - 1) << 3
+    // The only child has the same values.
+    if (this.first >>> shift === this.last >>> shift) return [this]
+    const rest = CAPACITY[width - 1]! - 1
+    const end = 2 * this.end
     const sources: RunSource[] = []
-    for (let run = this.start, first = this.first; run < this.end; ) {
-      const end = baseOf(first, width - 1) + size
-      let next = run + 1
-      while (next < this.end && this.data[2 * next]! < end) next++
-      const last = this.#last(next - 1)
-      sources.push(new RunSource(this.data, run, next, first, Math.min(last, end - 1)))
-      const isCut = last >= end
-      run = isCut ? next - 1 : next
-      first = isCut || run === this.end ? end : this.#first(run)
+    for (let at = 2 * this.start, first = this.first; ; ) {
+      const segmentLast = (first | rest) >>> 0
+      let next = at
+      // Modulo 2^32, as the outer runs are cut off only afterwards.
+      let count = 0
+      do {
+        count = (count + data[next + 1]! - data[next]! + 1) | 0
+        next += 2
+      } while (next < end && data[next]! <= segmentLast)
+      const runLast = data[next - 1]!
+      const last = Math.min(runLast, segmentLast, this.last)
+      count -= first - data[at]! + (runLast - last)
+      sources.push(new RunSource(data, at >>> 1, next >>> 1, first, last, count >>> 0))
+      if (last === this.last) return sources
+      const isCut = runLast > segmentLast
+      at = isCut ? next - 2 : next
+      first = isCut ? segmentLast + 1 : data[at]!
     }
-    return sources
   }
 
   blockTreeBytes(segments: number): number {
@@ -99,9 +109,26 @@ export class RunSource implements DividedSource {
   }
 
   putRuns(output: Output, width: number): void {
+    if (width === 2) {
+      this.#putBlockRuns(output)
+      return
+    }
     output.put(this.first, width)
     output.putAll(this.data, 2 * this.start + 1, 2 * this.end - 1, width)
     output.put(this.last, width)
+  }
+
+  /** Both ends of a run at once. */
+  #putBlockRuns(output: Output): void {
+    const { data } = this
+    const { view, length } = output
+    let at = length
+    for (let i = 2 * this.start; i < 2 * this.end; i += 2, at += 4) {
+      view.setInt32(at, (data[i]! << 16) | (data[i + 1]! & 0xffff), false)
+    }
+    view.setUint16(length, this.first, false)
+    view.setUint16(at - 2, this.last, false)
+    output.length = at
   }
 
   collectRuns(sink: RunSink): void {

@@ -1,4 +1,4 @@
-import { BITMAP, type Container, LIST, RUNS, type TreeContainer } from '../container/container.ts'
+import { BITMAP, type Container, LIST, RUNS, type RunContainer, type TreeContainer } from '../container/container.ts'
 import type { RunSink } from '../container/run-sink.ts'
 import { BitSource } from './bit-source.ts'
 import { putJoinedRuns } from './joined-runs.ts'
@@ -13,12 +13,16 @@ export function sourceOf(container: Container): ListSource | DividedSource {
     case LIST:
       return new ListSource(container.data, container.count)
     case RUNS:
-      return new RunSource(container.data, 0, container.runs, container.data[0]!, container.data[2 * container.runs - 1]!)
+      return runSourceOf(container)
     case BITMAP:
       return new BitSource(container.words, container.base, 0, container.words.length, container.count)
     default:
       return new TreeSource(container)
   }
+}
+
+function runSourceOf({ data, runs, count }: RunContainer): RunSource {
+  return new RunSource(data, 0, runs, data[0]!, data[2 * runs - 1]!, count)
 }
 
 /** The children of a tree container. */
