@@ -66,6 +66,17 @@ describe('Crc64Nvme', () => {
     expect(sum.update(ascii('56789')).digest()).toBe(0xae8b_1486_0a79_9888n)
   })
 
+  test('checksums of pieces taken in by turns do not mix', () => {
+    const [a, b] = [new Crc64Nvme(), new Crc64Nvme()]
+    for (const length of [5, 40, 1023, 1024, 1025, 3]) {
+      a.update(sample(length))
+      b.update(sample(length).fill(7))
+    }
+    const whole = [5, 40, 1023, 1024, 1025, 3].flatMap((length) => [...sample(length)])
+    expect(a.digest()).toBe(crcByDefinition(Uint8Array.from(whole)))
+    expect(b.digest()).toBe(crcByDefinition(new Uint8Array(whole.length).fill(7)))
+  })
+
   test('nothing taken in gives 0', () => {
     expect(new Crc64Nvme().digest()).toBe(0n)
   })
