@@ -1,10 +1,13 @@
 import { ListContainer, type RunContainer } from './container.ts'
+import { keepCommonNear, NEAR_SPAN } from './marks.ts'
 import { allocate, shrink } from './memory.ts'
 import { DIFFERENCE, INTERSECTION, type Operation, UNION } from './operation.ts'
 import { lowerBound } from './search.ts'
 
 // From this ratio of lengths on, looking up each value of the shorter list beats walking along the longer one.
 const GALLOP_RATIO = 32
+// Shorter lists are merged, however near they are: they need not have memory of their own for that.
+const NEAR_MIN = 16
 // Shorter lists are merged before they are cut in halves.
 const HALVED_MIN = 32
 
@@ -123,6 +126,7 @@ function intersectLists(shorter: ListContainer, longer: ListContainer): ListCont
   const m = longer.count
   if (m >= GALLOP_RATIO * n) return lookUpList(shorter, longer)
   const out = allocate(n)
+  if (n >= NEAR_MIN && areNear(a[0]!, a[n - 1]!, b[0]!, b[m - 1]!)) return listOf(out, keepCommonNear(a, n, b, m, out))
   const half = n < HALVED_MIN ? 0 : n >>> 1
   const cut = half === 0 ? 0 : lowerBound(b, 0, m, a[half]!)
   let i = 0
@@ -148,6 +152,11 @@ function intersectLists(shorter: ListContainer, longer: ListContainer): ListCont
   at = intersectPart(a, i, half, b, j, cut, out, at)
   upperAt = intersectPart(a, k, n, b, l, m, out, upperAt)
   return listOf(out, closeGap(out, at, half, upperAt))
+}
+
+/** Whether the values of two lists are near enough to each other, by the lowest and the highest of both. */
+function areNear(firstA: number, lastA: number, firstB: number, lastB: number): boolean {
+  return Math.max(lastA, lastB) - Math.min(firstA, firstB) < NEAR_SPAN
 }
 
 /** What the elements `i` to `n - 1` have in common with `j` to `m - 1`. Gives the index behind the last value written. */

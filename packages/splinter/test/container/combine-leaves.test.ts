@@ -32,21 +32,53 @@ function expected(a: Uint32Array, b: Uint32Array, { left, right, both }: Operati
 }
 
 // One list against another that lies below it, among it, above it, or shares its lower or upper half: the halves in which
-// lists are merged then end at different times.
+// lists are merged then end at different times. Once near each other and once far apart.
 const lengths = [1, 2, 31, 32, 33, 64, 200]
-const series = (length: number, start: number, step: number): Uint32Array =>
-  Uint32Array.from({ length }, (_, i) => 2 ** 31 + start + i * step)
+const series = (length: number, start: number, step: number, apart = 1): Uint32Array =>
+  Uint32Array.from({ length }, (_, i) => 2 ** 31 + apart * (start + i * step))
 
 test.each(OPERATIONS)('%s of lists of all lengths and places', (_name, operation) => {
-  for (const n of lengths) {
-    const a = series(n, 0, 3)
-    for (const m of lengths) {
-      for (const b of [series(m, -4 * m, 3), series(m, -m, 2), series(m, 0, 3), series(m, 2 * n, 1), series(m, 3 * n, 3)]) {
+  for (const apart of [1, 2 ** 14]) {
+    for (const [n, m] of lengths.flatMap((first) => lengths.map((second) => [first, second] as const))) {
+      const a = series(n, 0, 3, apart)
+      const places = [
+        [-4 * m, 3],
+        [-m, 2],
+        [0, 3],
+        [2 * n, 1],
+        [3 * n, 3],
+      ] as const
+      for (const [start, step] of places) {
+        const b = series(m, start, step, apart)
         const result = combine({ container: listOf(a), isOwned: false }, { container: listOf(b), isOwned: false }, operation, 4)
         expect(membersOf(result)).toEqual(expected(a, b, operation))
       }
     }
   }
+})
+
+const intersect = (a: Uint32Array, b: Uint32Array): number[] =>
+  membersOf(combine({ container: listOf(a), isOwned: false }, { container: listOf(b), isOwned: false }, INTERSECTION, 4))
+
+// Lists that reach less far are compared by the lowest 18 bits of their values.
+test.each([-2, -1, 0, 1, 2])('nothing in common, although the lists reach over 2^18 values and %i', (more) => {
+  const a = series(40, 0, 2)
+  const b = series(40, 1, 2)
+  b[39] = a[0]! + 2 ** 18 + more
+  expect(intersect(a, b)).toEqual([])
+  expect(intersect(b, a)).toEqual([])
+  a[39] = b[39]!
+  expect(intersect(a, b)).toEqual([b[39]])
+})
+
+test('intersections leave nothing behind for later ones, however many there are', () => {
+  const all = series(600, 0, 1)
+  for (let i = 0; i < 580; i++)
+    expect(intersect(all.subarray(i, i + 20), all.subarray(0, i + 5))).toEqual([...all.subarray(i, i + 5)])
+  // Marked for one intersection alone, and looked up in many after it.
+  const others = series(20, 3000, 1)
+  intersect(all, all)
+  for (let i = 0; i < 300; i++) expect(intersect(all.subarray(0, 30), others)).toEqual([])
 })
 
 // Eight places of 16 values each as bits of a number, at the ends of the range: every way in which a few runs can touch, meet
