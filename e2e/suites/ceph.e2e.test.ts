@@ -13,7 +13,7 @@ s3Suite({
   deviations: {
     'a deletion is the last word over swaps that race with it': 'a swap that Ceph 16 is busy with writes the object anew',
   },
-  raceBytes: [20, 100_000, 5 * MEBIBYTE],
+  raceBytes: [20, 100_000, 8 * MEBIBYTE],
   rounds: 4,
   load: { writers: 12, created: 240, swapped: 5, swapsEach: 20, racers: 4, smallBytesMax: 64 * 1024, largeBytes: 5 * MEBIBYTE },
   faults: (cluster) => [

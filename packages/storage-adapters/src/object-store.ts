@@ -89,6 +89,10 @@ export interface ListOptions extends CallOptions {
   readonly prefix: string
   /** Goes on after this key in the order of the store: `nextStartAfter` of the page before, or any key. */
   readonly startAfter?: string | undefined
+  /**
+   * `nextCursor` of the page before, beside its `nextStartAfter`, for the same prefix. Stores that need none do not look at it.
+   */
+  readonly cursor?: string | undefined
   /** The most entries of this page, 1 to 1000; default 1000. */
   readonly limit?: number | undefined
 }
@@ -107,6 +111,11 @@ export interface ListPage {
   readonly entries: readonly ListEntry[]
   /** Where the next page starts; absent if and only if the listing is complete. */
   readonly nextStartAfter?: string | undefined
+  /**
+   * What the store itself calls that place; opaque. Hand it back as `cursor`: some servers go on with it, but lose keys after
+   * a key alone. {@link listAll} does so.
+   */
+  readonly nextCursor?: string | undefined
 }
 
 /**
@@ -190,14 +199,15 @@ export const OBJECT_BYTES_MAX_DEFAULT: number = 1024 ** 3
  * @throws {@link StoreError} as soon as a page fails; the loop then has not seen everything.
  */
 export async function* listAll(store: ObjectStore, options: ListOptions): AsyncGenerator<ListEntry, void, undefined> {
-  let startAfter = options.startAfter
+  let { startAfter, cursor } = options
   for (;;) {
-    const page = await store.list({ ...options, startAfter })
+    const page = await store.list({ ...options, startAfter, cursor })
     yield* page.entries
     if (page.nextStartAfter === undefined) return
     // A store that answers the same position again would keep the caller here for ever.
     if (page.nextStartAfter === startAfter) throw new StoreError('STORE_REPLY', 'the listing does not advance')
     startAfter = page.nextStartAfter
+    cursor = page.nextCursor
   }
 }
 

@@ -82,7 +82,7 @@ class PrefixedStore implements ObjectStore {
     })
     const entries = page.entries.map((entry) => ({ ...entry, key: entry.key.slice(this.#prefix.length) }))
     if (page.nextStartAfter === undefined) return { entries }
-    return { entries, nextStartAfter: page.nextStartAfter.slice(this.#prefix.length) }
+    return { ...page, entries, nextStartAfter: page.nextStartAfter.slice(this.#prefix.length) }
   }
 
   #join(key: string): string {

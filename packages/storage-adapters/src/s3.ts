@@ -36,6 +36,7 @@ import {
   unsupportedError,
   type WriteResult,
 } from './object-store.ts'
+import { withoutFolders } from './s3/folders.ts'
 import { bareEtag, infoOf, type ObjectReply, objectOf, rangeHeader, replyError } from './s3/reply.ts'
 import { type CallNature, isAbsent, readFailure, typedError } from './s3/s3-errors.ts'
 import { send } from './s3/send.ts'
@@ -139,7 +140,8 @@ export class S3Store implements ObjectStore {
     const signal = options?.signal
     throwIfAborted(signal)
     if (isSource(body) && body.size > this.#partBytes) {
-      const etag = await uploadParts({ client: this.#client, address, body, partBytes: this.#partBytes, key, signal })
+      const target = { client: this.#client, address, key, signal }
+      const etag = await withoutFolders(uploadParts({ ...target, body, partBytes: this.#partBytes }), target)
       this.#isBucketKnown = true
       return { etag }
     }
@@ -181,7 +183,7 @@ export class S3Store implements ObjectStore {
     const startAfter = checkStartAfter(options.startAfter)
     const limit = checkLimit(options.limit)
     const what = `list, prefix=${options.prefix}`
-    let token: string | undefined
+    let token = options.cursor
     for (;;) {
       const command = new ListObjectsV2Command({
         Bucket: this.#bucket,
@@ -194,9 +196,9 @@ export class S3Store implements ObjectStore {
       const entries = this.#entriesOf(reply)
       if (reply.IsTruncated !== true) return { entries }
       const last = entries.at(-1)
-      if (last !== undefined) return { entries, nextStartAfter: last.key }
-      // A page of keys that are not ours, or one that is empty for reasons of the server. There is more behind it.
       token = reply.NextContinuationToken
+      if (last !== undefined) return { entries, nextStartAfter: last.key, nextCursor: token }
+      // A page of keys that are not ours, or one that is empty for reasons of the server. There is more behind it.
       if (token === undefined || token === '') throw replyError('it is cut off and does not tell where it goes on', prefix)
     }
   }
@@ -226,7 +228,10 @@ export class S3Store implements ObjectStore {
     checkBody(body, this.capabilities)
     const command = new PutObjectCommand({ ...address, ...condition, Body: body, ContentLength: body.byteLength })
     const nature = { what: `${name}, key=${key}`, isWrite: true, conflict }
-    const etag = bareEtag((await this.#send<{ ETag?: string }>(command, nature, options?.signal)).ETag)
+    const signal = options?.signal
+    const reply = this.#send<{ ETag?: string }>(command, nature, signal)
+    const { ETag } = await withoutFolders(reply, { client: this.#client, address, key, signal })
+    const etag = bareEtag(ETag)
     // It was written, but the caller could not go on from there.
     if (etag === undefined) throw new StoreError('STORE_OUTCOME_UNKNOWN', `${nature.what}: the reply has no etag`)
     return { etag }

@@ -12,15 +12,16 @@ async function putAll(store: ObjectStore, keys: readonly string[]): Promise<void
 /** All pages of a listing, in the order of the store, with the promises about pages checked on the way. */
 async function listPages(store: ObjectStore, options: ListOptions): Promise<string[]> {
   const keys: string[] = []
-  let startAfter = options.startAfter
+  let { startAfter, cursor } = options
   // Pages may be empty, but they have to move on.
   for (let pages = 0; pages < 10_000; pages++) {
-    const page = await store.list({ ...options, startAfter })
+    const page = await store.list({ ...options, startAfter, cursor })
     ok(page.entries.length <= (options.limit ?? 1000), 'more entries than the limit')
     keys.push(...page.entries.map((entry) => entry.key))
     if (page.nextStartAfter === undefined) return keys
     ok(page.nextStartAfter !== startAfter, 'the listing does not advance')
     startAfter = page.nextStartAfter
+    cursor = page.nextCursor
   }
   throw new Error('the listing does not end')
 }
@@ -71,11 +72,21 @@ export const listingChecks: CheckGroup = {
         await putAll(store, LOOK_ALIKES)
         for (const prefix of PREFIXES) {
           const expected = LOOK_ALIKES.filter((key) => key.startsWith(prefix))
-          for (const limit of [1, 2, 3, expected.length, undefined]) {
-            if (limit === 0) continue
+          // Pages of one have a test of their own.
+          for (const limit of [2, 3, Math.max(2, expected.length), undefined]) {
             const what = `prefix=${prefix} limit=${limit}`
             expectKeys(store, await listPages(store, { prefix, limit }), expected, what)
           }
+        }
+      },
+    },
+    {
+      name: 'pages of one key hold every key, also below a prefix that is one',
+      run: async ({ store }) => {
+        await putAll(store, LOOK_ALIKES)
+        for (const prefix of PREFIXES) {
+          const expected = LOOK_ALIKES.filter((key) => key.startsWith(prefix))
+          expectKeys(store, await listPages(store, { prefix, limit: 1 }), expected, `prefix=${prefix}`)
         }
       },
     },
@@ -102,7 +113,18 @@ export const listingChecks: CheckGroup = {
         for (const limit of [1, 7, 1000]) {
           expectKeys(store, await listPages(store, { prefix: '', limit }), keys, `limit=${limit}`)
         }
-        for (const prefix of ['%', '%%', '%4', 'é', 'r/', `r/${'é'.repeat(100)}`, `r/${'é'.repeat(50)}`, '🙂', ' ', '..']) {
+        for (const prefix of ['%', '%%', '%4', 'é', 'r/', `r/${'é'.repeat(100)}`, `r/${'é'.repeat(50)}`, '🙂', ' ']) {
+          const expected = keys.filter((key) => key.startsWith(prefix))
+          expectKeys(store, await listPages(store, { prefix, limit: 2 }), expected, `prefix=${prefix}`)
+        }
+      },
+    },
+    {
+      name: 'a prefix may end in what is no segment of a key',
+      run: async ({ store }) => {
+        const keys = ['..a', '..b/c', 'a/..b', 'a/...', '.c', '...']
+        await putAll(store, keys)
+        for (const prefix of ['.', '..', '...', 'a/.', 'a/..']) {
           const expected = keys.filter((key) => key.startsWith(prefix))
           expectKeys(store, await listPages(store, { prefix, limit: 2 }), expected, `prefix=${prefix}`)
         }

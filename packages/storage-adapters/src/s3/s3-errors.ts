@@ -42,9 +42,12 @@ const CODE_OF_S3_CODE: Readonly<Record<string, StoreErrorCode>> = {
   NoSuchBucket: 'STORE_MISSING',
   EntityTooLarge: 'STORE_OBJECT_TOO_LARGE',
   KeyTooLongError: 'STORE_KEY',
-  // A key that is also the beginning of another, on servers that keep folders.
+  // A key below another one, on servers that keep folders.
   ObjectParentIsFile: 'STORE_KEY',
-  ExistingObjectIsDirectory: 'STORE_KEY',
+  // The same the other way round, or only a folder that a deletion has left empty and is about to remove.
+  ExistingObjectIsDirectory: 'STORE_UNAVAILABLE',
+  // A deletion removed the folder that a write was about to use. Where an absent object is no failure, the caller looks first.
+  NoSuchKey: 'STORE_UNAVAILABLE',
   QuotaExceeded: 'STORE_FULL',
   XMinioStorageFull: 'STORE_FULL',
   // Somebody removed the parts before they were put together.

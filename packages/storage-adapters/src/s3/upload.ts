@@ -3,24 +3,22 @@ import {
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  HeadObjectCommand,
   type S3Client,
   UploadPartCommand,
   type UploadPartCommandOutput,
 } from '@aws-sdk/client-s3'
 import { type ByteSource, readPieces } from '../bodies.ts'
 import { isStoreError, StoreError } from '../errors.ts'
+import type { WriteTarget } from './folders.ts'
+import { etagOfParts } from './part-etags.ts'
 import { bareEtag } from './reply.ts'
 import { send } from './send.ts'
 
 /** An object that is put together from parts. */
-export interface Upload {
-  readonly client: S3Client
-  readonly address: { readonly Bucket: string; readonly Key: string }
+export interface Upload extends WriteTarget {
   readonly body: ByteSource
   readonly partBytes: number
-  /** The key as the caller knows it: for texts. */
-  readonly key: string
-  readonly signal: AbortSignal | undefined
 }
 
 /**
@@ -33,10 +31,12 @@ export async function uploadParts(upload: Upload): Promise<string> {
   const { client, address, key, signal } = upload
   // Nothing that can be read is written by this or by the parts, so their failures leave nothing open.
   const begin = { what: `put, key=${key}`, isWrite: false, signal, isSentOnce: false }
-  const { UploadId } = await send<{ UploadId?: string }>(client, new CreateMultipartUploadCommand(address), begin)
+  const command = new CreateMultipartUploadCommand({ ...address, ...(await checksumOf(client)) })
+  const { UploadId } = await send<{ UploadId?: string }>(client, command, begin)
   if (UploadId === undefined) throw new StoreError('STORE_REPLY', `put, key=${key}: the upload has no name`)
   try {
-    const etag = await complete(upload, UploadId, await sendParts(upload, UploadId))
+    const parts = await sendParts(upload, UploadId)
+    const etag = (await complete(upload, UploadId, parts)) ?? (await lookUpEtag(upload, parts))
     if (etag !== undefined) return etag
   } catch (error) {
     // An upload whose completion is on its way must not be taken apart.
@@ -44,6 +44,16 @@ export async function uploadParts(upload: Upload): Promise<string> {
     throw error
   }
   throw new StoreError('STORE_OUTCOME_UNKNOWN', `put, key=${key}: the reply has no etag`)
+}
+
+/**
+ * Which checksum the SDK is going to send with each part. Servers have to be told at the beginning: AWS and versitygw refuse
+ * parts that come with one unannounced.
+ */
+async function checksumOf({ config }: S3Client): Promise<{ ChecksumAlgorithm?: 'CRC32' }> {
+  // Before 3.729 the SDK sends none, and knows no such option.
+  const calculation = config.requestChecksumCalculation as (() => Promise<string>) | undefined
+  return (await calculation?.()) === 'WHEN_SUPPORTED' ? { ChecksumAlgorithm: 'CRC32' } : {}
 }
 
 async function sendParts({ client, address, body, partBytes, key, signal }: Upload, UploadId: string): Promise<CompletedPart[]> {
@@ -63,6 +73,18 @@ async function complete(upload: Upload, UploadId: string, parts: CompletedPart[]
   const command = new CompleteMultipartUploadCommand({ ...address, UploadId, MultipartUpload: { Parts: parts } })
   const nature = { what: `put, key=${key}`, isWrite: true, signal, isSentOnce: false }
   return bareEtag((await send<{ ETag?: string }>(client, command, nature)).ETag)
+}
+
+/** Asks for the etag where the completion does not tell it, as with Ceph 16; `undefined` if it may be that of another write. */
+async function lookUpEtag({ client, address, key, signal }: Upload, parts: CompletedPart[]): Promise<string | undefined> {
+  const nature = { what: `head, key=${key}`, isWrite: false, signal, isSentOnce: false }
+  try {
+    const { ETag } = await send<{ ETag?: string }>(client, new HeadObjectCommand(address), nature)
+    return bareEtag(ETag) === (await etagOfParts(client, parts)) ? bareEtag(ETag) : undefined
+  } catch {
+    // The object is there, but the caller could not go on from it.
+    return undefined
+  }
 }
 
 /** Names a part; a server that was sent a checksum wants it again. */

@@ -1,5 +1,8 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { listAll, type ObjectStore } from '../../src/object-store.ts'
+import { prefixed } from '../../src/prefixed.ts'
+import { retrying } from '../../src/retrying.ts'
 import { S3Store, type S3StoreOptions } from '../../src/s3.ts'
 import { newClient } from './s3-client.ts'
 import { type Fault, S3Double } from './s3-double.ts'
@@ -380,6 +383,30 @@ describe('listings', () => {
     } while (startAfter !== undefined && pages < 20)
     expect(keys).toEqual(['a/k', 'z'])
     expect(pages).toBeLessThan(20)
+  })
+
+  test('go on by what the server calls the place, after the first page', async () => {
+    const store = open()
+    const keys = ['a/b', 'a/c', 'a0', 'b/c', 'b0']
+    for (const key of keys) await store.put(key, BODY)
+    double.isLostAfterFolders = true
+    const wrapped: [ObjectStore, string[]][] = [
+      [store, keys],
+      [retrying(store), keys],
+      [prefixed(store, 'a'), ['b', 'c']],
+    ]
+    for (const [listed, expected] of wrapped) {
+      double.requests.length = 0
+      const found: string[] = []
+      for await (const { key } of listAll(listed, { prefix: '', startAfter: '0', limit: 1 })) found.push(key)
+      expect(found).toEqual(expected)
+      const [first, ...others] = double.requests.map(({ query }) => query)
+      expect(first?.has('start-after')).toBe(true)
+      expect(others.every((query) => query.has('continuation-token') && !query.has('start-after'))).toBe(true)
+    }
+    // By keys alone, the double loses some.
+    const { nextStartAfter } = await store.list({ prefix: '', limit: 2 })
+    expect(await store.list({ prefix: '', startAfter: nextStartAfter })).toEqual({ entries: [] })
   })
 
   test('a page that is cut off and leads nowhere is refused', async () => {

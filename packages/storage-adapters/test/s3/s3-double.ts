@@ -56,6 +56,8 @@ export class S3Double {
   fault: (request: DoubleRequest) => Fault | undefined = () => undefined
   /** Whether etags are sent without quotes and wanted so, as Ceph 16 does. */
   hasBareEtags = false
+  /** Whether a listing that starts after a key inside a folder ends with that folder, and calls itself complete, as with MinIO. */
+  isLostAfterFolders = false
   readonly bucket: string
   readonly #server: Server
 
@@ -158,9 +160,13 @@ export class S3Double {
 
   #uploadsBegun = 0
 
-  #upload({ method, key, query, body }: DoubleRequest): Answer {
+  /** Uploads whose parts come with a checksum. */
+  readonly #announced = new Set<string>()
+
+  #upload({ method, key, query, headers, body }: DoubleRequest): Answer {
     if (query.has('uploads')) {
       const id = `upload-${++this.#uploadsBegun}`
+      if (headers['x-amz-checksum-algorithm'] !== undefined) this.#announced.add(id)
       this.uploads.set(id, new Map())
       return xmlAnswer(200, `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`)
     }
@@ -168,6 +174,8 @@ export class S3Double {
     const parts = this.uploads.get(id)
     if (parts === undefined) return errorAnswer(404, 'NoSuchUpload')
     if (method === 'PUT') {
+      // As versitygw and AWS do.
+      if (this.#announced.has(id) !== 'x-amz-checksum-crc32' in headers) return errorAnswer(400, 'InvalidPart')
       const etag = createHash('md5').update(body).digest('hex')
       parts.set(Number(query.get('partNumber')), { bytes: body, etag })
       return { status: 200, headers: { etag: this.#shown(etag) }, body: Buffer.alloc(0) }
@@ -177,7 +185,9 @@ export class S3Double {
     const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)].map(([, number]) => Number(number))
     if (named.some((number) => !parts.has(number))) return errorAnswer(400, 'InvalidPart')
     const bytes = Buffer.concat(named.map((number) => (parts.get(number) as Held).bytes))
-    const etag = `${createHash('md5').update(bytes).digest('hex')}-${named.length}`
+    const hash = createHash('md5')
+    for (const number of named) hash.update(Buffer.from((parts.get(number) as Held).etag, 'hex'))
+    const etag = `${hash.digest('hex')}-${named.length}`
     this.objects.set(key, { bytes, etag })
     const shown = escapeXml(this.#shown(etag))
     return xmlAnswer(200, `<CompleteMultipartUploadResult><ETag>${shown}</ETag></CompleteMultipartUploadResult>`)
@@ -208,9 +218,14 @@ export class S3Double {
 
   #list(query: URLSearchParams): Answer {
     const prefix = query.get('prefix') ?? ''
-    const after = query.get('continuation-token') ?? query.get('start-after') ?? ''
+    const token = query.get('continuation-token')
+    const startAfter = query.get('start-after') ?? ''
+    const after = token === null ? startAfter : Buffer.from(token, 'base64url').toString()
+    const within = token === null && this.isLostAfterFolders ? startAfter.slice(0, startAfter.lastIndexOf('/') + 1) : ''
     const most = Math.min(1000, Number(query.get('max-keys') ?? 1000))
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0).sort(compareKeys)
+    const keys = [...this.objects.keys()]
+      .filter((key) => key.startsWith(prefix) && key.startsWith(within) && compareKeys(key, after) > 0)
+      .sort(compareKeys)
     const page = keys.slice(0, most)
     const isTruncated = keys.length > page.length
     const contents = page.map((key) => {
@@ -218,8 +233,9 @@ export class S3Double {
       const shown = escapeXml(this.#shown(etag))
       return `<Contents><Key>${escapeXml(key)}</Key><ETag>${shown}</ETag><Size>${bytes.length}</Size></Contents>`
     })
-    const token = isTruncated ? `<NextContinuationToken>${escapeXml(page.at(-1) ?? '')}</NextContinuationToken>` : ''
-    const rest = `<IsTruncated>${isTruncated}</IsTruncated>${token}<KeyCount>${page.length}</KeyCount>`
+    const nextToken = Buffer.from(page.at(-1) ?? '').toString('base64url')
+    const next = isTruncated ? `<NextContinuationToken>${nextToken}</NextContinuationToken>` : ''
+    const rest = `<IsTruncated>${isTruncated}</IsTruncated>${next}<KeyCount>${page.length}</KeyCount>`
     return xmlAnswer(200, `<ListBucketResult>${contents.join('')}${rest}</ListBucketResult>`)
   }
 

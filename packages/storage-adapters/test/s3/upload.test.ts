@@ -102,13 +102,44 @@ describe('what goes wrong before the end leaves nothing behind and nothing open'
   })
 })
 
+const WITHOUT_ETAG: Fault = {
+  change: (answer) => ({
+    ...answer,
+    body: Buffer.from('<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>'),
+  }),
+}
+
+test('an etag that the completion does not tell is asked for', async () => {
+  failWhere(isCompletion, WITHOUT_ETAG)
+  const { etag } = await store.put('k', new Blob([BODY]))
+  expect((await store.head('k'))?.etag).toBe(etag)
+  // Not an answer that leads nowhere.
+  double.fault = (request) => {
+    if (isCompletion(request)) return WITHOUT_ETAG
+    return request.method === 'HEAD' ? { error: { status: 403 } } : undefined
+  }
+  expect(await failureOf(store.put('k', new Blob([BODY])))).toMatchObject({ kind: 'unknown' })
+})
+
+test('a checksum comes with the parts if and only if it was announced', async () => {
+  for (const requestChecksumCalculation of ['WHEN_SUPPORTED', 'WHEN_REQUIRED'] as const) {
+    const client = newClient(double.endpoint, { requestChecksumCalculation })
+    onTestFinished(() => client.destroy())
+    await new S3Store({ client, bucket: 'bucket', prefix: 'p', partBytes: 100 }).put('k', new Blob([BODY]))
+  }
+})
+
 describe('a completion whose outcome is not known', () => {
   test.each<[string, Fault]>([
     ['the reply is lost', { isDone: true, isCut: true }],
     ['500', { isDone: true, error: { status: 500 } }],
-    ['the reply has no etag', { change: (answer) => ({ ...answer, body: Buffer.from('<CompleteMultipartUploadResult/>') }) }],
+    ['the reply has no etag, and the object is another one', WITHOUT_ETAG],
   ])('%s: is said, and the upload is let alone', async (_, fault) => {
-    failWhere(isCompletion, fault)
+    double.fault = (request) => {
+      if (isCompletion(request)) return fault
+      // Somebody is faster than the question for the etag.
+      return request.method === 'HEAD' ? { change: (answer) => ({ ...answer, headers: { etag: '"other-3"' } }) } : undefined
+    }
     expect(await failureOf(store.put('k', new Blob([BODY])))).toMatchObject({ kind: 'unknown' })
     expect(double.requests.some(({ method }) => method === 'DELETE')).toBe(false)
     expect(double.objects.get('p/k')?.bytes.length).toBe(250)
