@@ -1,5 +1,5 @@
 import { createCommitLogs } from '@graft-ts/commit-log'
-import { createMetastore, type MetastoreLimits, type MetastoreMetrics } from '@graft-ts/metastore'
+import { createMetastore, type MetastoreMetrics, type MetastoreOptions } from '@graft-ts/metastore'
 import { createPagestore, type PagestoreMetrics, type PagestoreOptions } from '@graft-ts/pagestore'
 import { ageOnlyRefSigner, allowEverybody, type GraftTransport, inProcessTransport } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
@@ -13,7 +13,10 @@ export interface EmbeddedOptions {
   readonly codec?: FrameCodec
   /** Bound on commit records in memory. Default 64 MiB. */
   readonly recordCacheBytesMax?: number
-  readonly metastore?: { readonly limits?: Partial<MetastoreLimits> }
+  readonly metastore?: Pick<
+    MetastoreOptions,
+    'limits' | 'maxStalenessMs' | 'watch' | 'bus' | 'telemetry' | 'timers' | 'nowMs' | 'log'
+  >
   readonly pagestore?: Pick<PagestoreOptions, 'limits' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'timers' | 'log'>
 }
 
@@ -42,7 +45,7 @@ export function embedded(store: ObjectStore, options: EmbeddedOptions = {}): Emb
     ...(recordCacheBytesMax !== undefined && { cacheBytesMax: recordCacheBytesMax }),
   })
   const shared = { logs, authorize: allowEverybody, refs: ageOnlyRefSigner({ nowMs }) }
-  const metastore = createMetastore({ ...shared, ...options.metastore })
+  const metastore = createMetastore({ nowMs, ...options.metastore, ...shared })
   const pagestore = createPagestore({
     ...shared,
     segments: store,

@@ -1,6 +1,6 @@
-import type { MetastoreLimits } from '@graft-ts/metastore'
+import type { MetastoreLimits, MetastoreOptions } from '@graft-ts/metastore'
 import type { PagestoreLimits } from '@graft-ts/pagestore'
-import type { Authorize, RefKey } from '@graft-ts/protocol'
+import type { Authorize, CorsOptions, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
 import type { Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
@@ -54,7 +54,11 @@ export interface ServerOptions {
    */
   readonly refKeys?: readonly RefKey[]
   readonly limits?: ServerLimits
-  /** Memory for commit records, shared by both stores. Default 64 MiB. */
+  /** Which pages of the web may call both stores. Default: none. */
+  readonly cors?: CorsOptions
+  /** What the meta store alone knows: rate limits, telemetry, staleness of pulls, watches and the bus between processes. */
+  readonly metastore?: Pick<MetastoreOptions, 'admit' | 'telemetry' | 'maxStalenessMs' | 'watch' | 'bus'>
+  /** Memory for commit records and orders of change, shared by both stores. Default 64 MiB. */
   readonly recordCacheBytesMax?: number
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly nowMs?: () => number

@@ -26,6 +26,7 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
       roles === 'pages'
         ? undefined
         : createMetastore({
+            ...options.metastore,
             ...shared,
             timers,
             nowMs,

@@ -1,6 +1,6 @@
 import type { MetastoreMetrics } from '@graft-ts/metastore'
 import type { PagestoreMetrics } from '@graft-ts/pagestore'
-import { allowEverybody } from '@graft-ts/protocol'
+import { allowEverybody, withCors } from '@graft-ts/protocol'
 import { deadline, type ObjectStore } from '@graft-ts/storage-adapters'
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
@@ -58,7 +58,8 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
     answerAgeMsMax: READY_ANSWER_AGE_MS_MAX,
   })
   const { metastore, pagestore } = services
-  const handle = createFront({ meta: metastore?.handler, pages: pagestore?.handler, readiness, isLoopbackOnly, nowMs, log })
+  const front = createFront({ meta: metastore?.handler, pages: pagestore?.handler, readiness, isLoopbackOnly, nowMs, log })
+  const handle = options.cors === undefined ? front : withCors(front, options.cors)
   const listener = await openListener({ handle, host, port, connectionsMax: limits.connectionsMax, timers }, services)
   const url = `http://${urlHost(host)}:${listener.port}`
   log({ type: 'listening', url })

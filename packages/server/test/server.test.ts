@@ -420,3 +420,41 @@ describe('a server that cannot start', () => {
     })
   })
 })
+
+describe('what the stores are told through the server', () => {
+  test('a page of the web may call both stores if its origin is allowed, and no other', async () => {
+    const server = await start({ cors: { origins: ['https://app.example'] } })
+    for (const path of [`${MetaService.typeName}/Describe`, `${PageService.typeName}/Describe`]) {
+      const ask = (origin: string) =>
+        fetch(`${server.url}/${path}`, {
+          method: 'OPTIONS',
+          headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
+        })
+      expect((await ask('https://app.example')).headers.get('access-control-allow-origin')).toBe('https://app.example')
+      expect((await ask('https://other.example')).headers.get('access-control-allow-origin')).toBeNull()
+    }
+  })
+
+  test('the meta store: whom to admit, and how old a pull may be', async () => {
+    const admitted: string[] = []
+    const store = new MemoryStore()
+    const metastore = {
+      admit: ({ method }: { readonly method: string }) => {
+        admitted.push(method)
+      },
+      maxStalenessMs: 3_600_000,
+    }
+    const [stale, fresh] = [await start({ store, metastore }), await start({ store })]
+    const writer = await openClient({ baseUrl: fresh.url })
+    const { volumeId } = await commitPages(writer, 1)
+    const reader = await openClient({ baseUrl: stale.url })
+    const volume = await reader.openVolume(volumeId)
+    await volume.pull()
+    expect(admitted.length).toBeGreaterThan(0)
+    const writing = await writer.openVolume(volumeId)
+    await writing.transact((tx) => tx.write(1, page(9)))
+    await writing.push()
+    await volume.pull()
+    expect(volume.snapshot().lsn).toBe(1)
+  })
+})
