@@ -76,6 +76,28 @@ export async function quietly(call: Promise<unknown>): Promise<void> {
   }
 }
 
+/** Closes files that nobody has anything to learn from any more, without making their users wait. */
+export class LateCloses {
+  readonly #files: Files
+  readonly #underWay = new Set<Promise<void>>()
+
+  constructor(files: Files) {
+    this.#files = files
+  }
+
+  /** Closes a file that was only read, or whose bytes are durable: a failure then says nothing about them. */
+  close(fd: number): void {
+    const closed = quietly(this.#files.close(fd))
+    this.#underWay.add(closed)
+    void closed.then(() => this.#underWay.delete(closed))
+  }
+
+  /** Waits until all of them are closed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay)
+  }
+}
+
 /** Makes a folder unless it exists. */
 export async function makeFolder(files: Files, path: string): Promise<void> {
   try {

@@ -23,7 +23,7 @@ import {
 } from '../object-store.ts'
 import { type FsEnvironment, nodeEnvironment } from './environment.ts'
 import { objectPath } from './file-names.ts'
-import { errnoOf, type Files, isFound } from './files.ts'
+import { errnoOf, type Files, isFound, LateCloses } from './files.ts'
 import { FolderSync, Folders } from './folders.ts'
 import { openError, readError } from './fs-errors.ts'
 import { KeyLocks } from './key-lock.ts'
@@ -66,16 +66,24 @@ export class FsStore implements ObjectStore {
   readonly capabilities: StoreCapabilities
   readonly #directory: string
   readonly #files: Files
+  readonly #closes: LateCloses
   readonly #staging: Staging
   readonly #folderSync: FolderSync
   readonly #writer: ObjectWriter
   readonly #running = new Set<Promise<unknown>>()
   #isClosed = false
 
-  private constructor(environment: FsEnvironment, staging: Staging, directory: string, options: FsStoreOptions) {
+  private constructor(
+    environment: FsEnvironment,
+    closes: LateCloses,
+    staging: Staging,
+    directory: string,
+    options: FsStoreOptions,
+  ) {
     const { files, clock } = environment
     this.#directory = directory
     this.#files = files
+    this.#closes = closes
     this.#staging = staging
     this.#folderSync = new FolderSync(files, options.fsync ?? true)
     this.#writer = new ObjectWriter({
@@ -114,7 +122,8 @@ export class FsStore implements ObjectStore {
       try {
         const fsync = options.fsync ?? true
         if (options.createDirectory === true) await makeFolders(environment.files, path, fsync)
-        return new FsStore(environment, await Staging.open(environment, path, fsync), path, options)
+        const closes = new LateCloses(environment.files)
+        return new FsStore(environment, closes, await Staging.open(environment, closes, path, fsync), path, options)
       } catch (error) {
         throw isStoreError(error) ? error : openError(error, path)
       }
@@ -125,6 +134,7 @@ export class FsStore implements ObjectStore {
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.allSettled(this.#running)
+    await this.#closes.settled()
     await this.#folderSync.close()
     await this.#staging.close()
   }
@@ -231,7 +241,7 @@ export class FsStore implements ObjectStore {
     } catch (error) {
       throw readError(error, `read, key=${key}`)
     } finally {
-      await this.#files.close(fd)
+      this.#closes.close(fd)
     }
   }
 

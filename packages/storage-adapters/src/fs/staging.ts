@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { bodyLength, type ObjectBody } from '../bodies.ts'
 import type { FsEnvironment } from './environment.ts'
 import { STAGING_FOLDER } from './file-names.ts'
-import { errnoOf, type Files, isFound, makeFolder, quietly, removeTree } from './files.ts'
+import { errnoOf, type Files, isFound, type LateCloses, makeFolder, quietly, removeTree } from './files.ts'
 import { goneError } from './fs-errors.ts'
 import { encodeHeader, STAMP_BYTES, writeObject } from './object-file.ts'
 import { formatOwner, isGone, type Owner, parseOwner } from './owner.ts'
@@ -32,6 +32,7 @@ export class Staging {
   readonly path: string
   readonly #environment: FsEnvironment
   readonly #files: Files
+  readonly #closes: LateCloses
   readonly #directory: string
   readonly #fsync: boolean
   readonly #owner: Owner
@@ -40,9 +41,10 @@ export class Staging {
   readonly #instance: Uint8Array
   #stamps = 0
 
-  private constructor(environment: FsEnvironment, directory: string, fsync: boolean, owner: Owner) {
+  private constructor(environment: FsEnvironment, closes: LateCloses, directory: string, fsync: boolean, owner: Owner) {
     this.#environment = environment
     this.#files = environment.files
+    this.#closes = closes
     this.#directory = directory
     this.#fsync = fsync
     this.#owner = owner
@@ -53,9 +55,9 @@ export class Staging {
   }
 
   /** Makes the folder, clears what crashed processes left, and takes a place of its own in it. */
-  static async open(environment: FsEnvironment, directory: string, fsync: boolean): Promise<Staging> {
+  static async open(environment: FsEnvironment, closes: LateCloses, directory: string, fsync: boolean): Promise<Staging> {
     const owner = await environment.identify(Buffer.from(environment.randomBytes(INSTANCE_BYTES)).toString('hex'))
-    const staging = new Staging(environment, directory, fsync, owner)
+    const staging = new Staging(environment, closes, directory, fsync, owner)
     await makeFolder(environment.files, staging.path)
     await staging.#clean()
     await makeFolder(environment.files, staging.#ownFolder)
@@ -102,9 +104,13 @@ export class Staging {
       try {
         await writeObject(files, fd, encodeHeader(bodyLength(body), stamp.bytes), body, signal)
         if (this.#fsync) await files.fdatasync(fd)
-      } finally {
-        await files.close(fd)
+      } catch (error) {
+        this.#closes.close(fd)
+        throw error
       }
+      // Without a sync, closing is the last that can tell of bytes that found no place.
+      if (this.#fsync) this.#closes.close(fd)
+      else await files.close(fd)
     } catch (error) {
       await quietly(files.unlink(path))
       throw error

@@ -70,12 +70,16 @@ async function interleave(outer: Operation, inner: Operation, isPresent: boolean
   const store = await openFsStore({ ...nodeEnvironment, files, clock: handClock() }, folder, options)
   const other = await openFsStore({ ...nodeEnvironment, files: nodeFiles, clock: handClock() }, folder, options)
   const etag = isPresent ? (await other.put(KEY, text('first'))).etag : '00'.repeat(16)
-  intrude = async () => {
-    innerOutcome = await outcomeOf(inner.call(other, 'inner', etag))
+  let intrusion = Promise.resolve()
+  intrude = () => {
+    intrusion = outcomeOf(inner.call(other, 'inner', etag)).then((outcome) => void (innerOutcome = outcome))
+    return intrusion
   }
   calls = 0
   const outerOutcome = await outcomeOf(outer.call(store, 'outer', etag))
   const ran = calls
+  // Nobody waits for the closing of files, so what comes before that may still be under way.
+  await intrusion
   const found = await other.get(KEY)
   const value = found && new TextDecoder().decode(found.bytes)
   await store.close()
