@@ -65,7 +65,7 @@ export function httpTransport(options: HttpTransportOptions): GraftTransport {
         useBinaryFormat: true,
         defaultTimeoutMs: timeoutMs,
         interceptors: options.token === undefined ? [] : [bearer(options.token)],
-        fetch: refusingLargeBodies(options.fetch),
+        fetch: fetchOf(options.fetch),
       }),
     )
   const meta = open(options.baseUrl)
@@ -80,18 +80,28 @@ function checkBaseUrl(baseUrl: string): string {
 }
 
 /**
+ * The fetch that Connect is given.
+ *
  * A proxy answers 413 to a body over its own limit, which Connect has no code for: without this, a push that can never
- * succeed would look like one whose outcome is unknown, and be sent again for ever.
+ * succeed would look like one whose outcome is unknown, and be sent again for ever. Redirects are not followed, a token
+ * must not go elsewhere. Connect says so by `error`, which Workers refuse; by `manual` they are answers like any other.
  */
-function refusingLargeBodies(given: typeof fetch | undefined): typeof fetch {
+function fetchOf(given: typeof fetch | undefined): typeof fetch {
   return async (input, init) => {
     // Some runtimes insist on being called without a receiver.
     const send = given ?? globalThis.fetch
-    const response = await send(input, init)
-    if (response.status !== PAYLOAD_TOO_LARGE) return response
+    const response = await send(input, { ...init, redirect: 'manual' })
+    const { status, headers } = response
+    if (status !== PAYLOAD_TOO_LARGE && !isRedirect(status)) return response
     await response.body?.cancel()
-    throw new ConnectError('the request is larger than the server takes', Code.ResourceExhausted, response.headers)
+    if (isRedirect(status)) throw new ConnectError(`a redirect is not followed, status=${status}`, Code.Unknown)
+    throw new ConnectError('the request is larger than the server takes', Code.ResourceExhausted, headers)
   }
+}
+
+// Browsers hide what a redirect says: its status is 0.
+function isRedirect(status: number): boolean {
+  return status === 0 || (status >= 300 && status < 400)
 }
 
 function bearer(token: () => Promise<string>): Interceptor {

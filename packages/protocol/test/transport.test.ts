@@ -207,6 +207,7 @@ describe('HTTP: who answers is not a graft server', () => {
     ['401', () => html(401), ['denied', 'DENIED'], ['denied', 'DENIED']],
     ['403', () => html(403), ['denied', 'DENIED'], ['denied', 'DENIED']],
     ['413 of a proxy', () => html(413), ['exhausted', 'MESSAGE_TOO_LARGE'], ['exhausted', 'MESSAGE_TOO_LARGE']],
+    ['a redirect', () => html(302), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['500', () => html(500), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['502', () => html(502), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['JSON of something else', () => json(500, { oops: 1 }), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
@@ -226,6 +227,24 @@ describe('HTTP: who answers is not a graft server', () => {
     const committed = await errorOf(meta.commit({}))
     expect([committed?.kind, committed?.code]).toEqual(write)
     expect(pulled).toBeInstanceOf(RemoteError)
+  })
+
+  test('a redirect is neither followed nor left to a mode that Workers refuse', async () => {
+    const modes: string[] = []
+    const respond = (request: Request) => {
+      modes.push(request.redirect)
+      return html(302, { location: 'http://elsewhere.test' })
+    }
+    await errorOf(createClient(MetaService, overHttp(respond).meta).pull({}))
+    expect(modes).toEqual(['manual'])
+  })
+
+  test('a redirect as browsers tell it is no answer', async () => {
+    const hidden = () => Object.defineProperty(html(200), 'status', { value: 0 })
+    expect(await errorOf(createClient(MetaService, overHttp(hidden).meta).commit({}))).toMatchObject({
+      kind: 'unknown',
+      code: 'OUTCOME_UNKNOWN',
+    })
   })
 
   test('the hint of a proxy is kept', async () => {
