@@ -17,16 +17,31 @@ export function collecting() {
   return { runner, tests }
 }
 
+// Many times what any of them needs: a test that hangs must not hide which one it is.
+const TEST_MS_MAX = 30_000
+
 /** Runs collected tests one after the other; gives name and failure of each, `failure` absent if it passed. */
 export async function runAll(tests) {
   const results = []
   for (const { name, body } of tests) {
     try {
-      await body()
+      await withinDeadline(body())
       results.push({ name })
     } catch (error) {
       results.push({ name, failure: String(error?.stack ?? error) })
     }
   }
   return results
+}
+
+async function withinDeadline(running) {
+  let timer
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${TEST_MS_MAX} ms`)), TEST_MS_MAX)
+  })
+  try {
+    await Promise.race([running, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -1,9 +1,10 @@
 // A Worker that runs the conformance suite and the probe on R2 and memory, inside the runtime, and answers with the results.
-import { deadline, hedged, metered, prefixed, probe, retrying } from '@graft-ts/storage-adapters'
+import { probe } from '@graft-ts/storage-adapters'
 import { testObjectStore } from '@graft-ts/storage-adapters/conformance'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { R2Store } from '@graft-ts/storage-adapters/r2'
 import { collecting, runAll } from '../collect.mjs'
+import { wrapped } from '../suites/wrapped.mjs'
 
 const OBJECT_BYTES_MAX = 2_000_000
 
@@ -14,10 +15,6 @@ async function emptied(bucket) {
     if (objects.length === 0) return bucket
     await bucket.delete(objects.map(({ key }) => key))
   }
-}
-
-function wrapped(store) {
-  return retrying(hedged(deadline(metered(prefixed(store, 'inner')), { ms: 600_000 }), { budget: 0.1 }))
 }
 
 const suites = {

@@ -1,0 +1,78 @@
+// Programs under the runtimes that are processes: where they are, how they are started, how they are stopped.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const STOP_MS = 5000
+// Many times what any of them needs.
+const LIFETIME_MS_MAX = 240_000
+const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+// The programs themselves: a script around one would be what signals reach.
+const DENO_PLATFORM = `${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`
+const DENO = at(`node_modules/@deno/${DENO_PLATFORM}/deno`)
+const BUN_PLATFORM = `${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+const BUN = at(`node_modules/@oven/bun-${BUN_PLATFORM}/bin/bun`)
+// Nothing is fetched: packages come from the folders that npm made.
+const DENO_ARGS = ['run', '--no-remote', '--no-lock', '--node-modules-dir=manual', '--no-check', '--allow-all']
+
+/** Runtimes by name: `command` begins their command lines; `missing` says why there is none. */
+export const runtimes = {
+  node: { command: [process.execPath] },
+  bun: existsSync(BUN) ? { command: [BUN, '--no-install'] } : { missing: `npm did not install it for ${BUN_PLATFORM}` },
+  deno: existsSync(DENO) ? { command: [DENO, ...DENO_ARGS] } : { missing: `npm did not install it for ${DENO_PLATFORM}` },
+}
+
+/**
+ * Starts `hosts/{runtime}.mjs` over an empty folder.
+ *
+ * @returns Where it listens, and how to stop it: by the end of its standard input, and after a while by force.
+ */
+export async function startHost(runtime, settings) {
+  const folder = await mkdtemp(join(tmpdir(), 'graft-host-'))
+  const env = { GRAFT_FOLDER: folder, GRAFT_SETTINGS: JSON.stringify(settings.server) }
+  const child = start(runtime, [at(`hosts/${runtime}.mjs`)], env)
+  const closed = once(child, 'close')
+  const stop = async () => {
+    child.stdin.end()
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    const [code, signal] = await closed
+    clearTimeout(timer)
+    await rm(folder, { recursive: true })
+    if (code !== 0) throw new Error(`the host on ${runtime} ended with ${code ?? signal}`)
+  }
+  const line = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const { done, value } = await line.next()
+  if (!done) return { baseUrl: JSON.parse(value).baseUrl, stop }
+  await stop()
+  throw new Error(`the host on ${runtime} did not start`)
+}
+
+/** Runs suites inside a runtime; gives what `runAll` gives. */
+export async function runGuest(runtime, suites, server) {
+  const child = start(runtime, [at('guest.mjs'), ...suites], { GRAFT_SERVER: JSON.stringify(server ?? null) })
+  child.stdin.end()
+  const lines = []
+  const [[code]] = await Promise.all([
+    once(child, 'close'),
+    (async () => {
+      for await (const line of createInterface(child.stdout)) lines.push(line)
+    })(),
+  ])
+  if (code !== 0) throw new Error(`${suites} on ${runtime} ended with ${code}: ${lines.join('\n')}`)
+  return JSON.parse(lines.at(-1))
+}
+
+function start(runtime, args, env) {
+  const [program, ...first] = runtimes[runtime].command
+  return spawn(program, [...first, ...args], {
+    env: { ...process.env, NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: LIFETIME_MS_MAX,
+    killSignal: 'SIGKILL',
+  })
+}
