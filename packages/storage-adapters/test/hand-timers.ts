@@ -10,6 +10,10 @@ export class HandTimers implements StoreTimers {
     return this.#waiting.length
   }
 
+  nowMs(): number {
+    return this.#nowMs
+  }
+
   start(run: () => void, delayMs: number): () => void {
     const item = { atMs: this.#nowMs + delayMs, run }
     this.#waiting.push(item)

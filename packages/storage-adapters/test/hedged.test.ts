@@ -4,39 +4,13 @@ import { throwIfAborted } from '../src/errors.ts'
 import { type HedgedClock, type HedgedStore, hedged } from '../src/hedged.ts'
 import { MemoryStore } from '../src/memory.ts'
 import type { GetOptions, ObjectInfo, StoredObject } from '../src/object-store.ts'
+import { HandTimers } from './hand-timers.ts'
 
 /** A clock that stands still until it is moved; whoever waits goes on in the order of the times. */
-class HandClock implements HedgedClock {
-  #nowMs = 0
-  #waiting: { readonly atMs: number; readonly go: () => void }[] = []
-
-  nowMs(): number {
-    return this.#nowMs
-  }
-
+class HandClock extends HandTimers implements HedgedClock {
   delay(ms: number): Promise<void> {
-    return new Promise((go) => this.#waiting.push({ atMs: this.#nowMs + ms, go }))
+    return new Promise((go) => this.start(go, ms))
   }
-
-  async move(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + ms
-    for (;;) {
-      await settle()
-      this.#waiting.sort((a, b) => a.atMs - b.atMs)
-      const next = this.#waiting[0]
-      if (next === undefined || next.atMs > untilMs) break
-      this.#waiting.shift()
-      this.#nowMs = next.atMs
-      next.go()
-    }
-    this.#nowMs = untilMs
-    await settle()
-  }
-}
-
-/** Lets all promises that can go on do so. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A store whose reads take as long as the list says, and after it 10 ms; negative: they fail after that time. */
