@@ -23,6 +23,7 @@ import { LocalDatabase, type LocalStore } from './local/local-store.ts'
 import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
 import { VolumeStore } from './local/volume-store.ts'
 import { checkDurability, checkIsolation } from './options.ts'
+import type { MergePage } from './push/merge-hook.ts'
 import { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import { Remote } from './remote.ts'
@@ -47,6 +48,8 @@ export interface ClientOptions {
   readonly prefetcher?: PrefetcherFactory
   /** What transactions are checked against. Default: `serializable`. */
   readonly isolation?: Isolation
+  /** Settles conflicts about single pages, before transactions run again. Default: none. */
+  readonly merge?: MergePage
   /** When a local commit counts as done. Default: `local`. */
   readonly durability?: Durability
   /** Bound on pages in memory, over all volumes. Default 32 MiB. */
@@ -220,6 +223,7 @@ function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSig
     },
     idSource,
     prefetcher: options.prefetcher,
+    merge: options.merge,
     isolation: checkIsolation(options.isolation ?? 'serializable'),
     durability: checkDurability(options.durability ?? 'local'),
     transactionBytesMax: positive('transactionBytesMax', options.transactionBytesMax ?? TRANSACTION_BYTES_DEFAULT),

@@ -1,5 +1,6 @@
 import type { ClientId, IdSource, PageSize, Snapshot, VolumeId } from '@graft-ts/volume'
 import type { VolumeStore } from './local/volume-store.ts'
+import type { MergePage } from './push/merge-hook.ts'
 import type { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import type { Remote } from './remote.ts'
@@ -27,6 +28,8 @@ export interface ClientContext {
   readonly isolation: Isolation
   readonly durability: Durability
   readonly transactionBytesMax: number
+  /** Settles conflicts about single pages; `undefined`: nobody does. */
+  readonly merge: MergePage | undefined
   /** Fires when the client is closed. */
   readonly closing: AbortSignal
 }

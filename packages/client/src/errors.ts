@@ -1,4 +1,4 @@
-import type { ErrorKind } from '@graft-ts/volume'
+import { type ErrorKind, isTypedError } from '@graft-ts/volume'
 
 /** What went wrong in the client itself; errors of servers are `RemoteError`s, wrong ids and pages `VolumeError`s. */
 export type ClientErrorCode =
@@ -13,9 +13,11 @@ export type ClientErrorCode =
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_TOO_LARGE'
   | 'TRANSACTION_CONFLICT'
+  | 'CALL_IN_TRANSACTION'
   | 'PULL_CONTENDED'
   | 'PUSH_DIVERGED'
   | 'PUSH_CONTENDED'
+  | 'MERGE_PAGE'
   | 'READ_INCOMPLETE'
   | 'REMOTE_ANSWER'
   | 'ABORTED'
@@ -32,9 +34,11 @@ const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
   TRANSACTION_ENDED: 'closed',
   TRANSACTION_TOO_LARGE: 'exhausted',
   TRANSACTION_CONFLICT: 'conflict',
+  CALL_IN_TRANSACTION: 'invalid',
   PULL_CONTENDED: 'conflict',
   PUSH_DIVERGED: 'conflict',
   PUSH_CONTENDED: 'conflict',
+  MERGE_PAGE: 'invalid',
   READ_INCOMPLETE: 'corrupt',
   REMOTE_ANSWER: 'corrupt',
   ABORTED: 'aborted',
@@ -51,6 +55,21 @@ export class ClientError extends Error {
     this.code = code
     this.kind = KIND_OF[code]
   }
+}
+
+/** What is known of something that was thrown, as data. */
+export interface Failure {
+  /** `untyped`: it was none of this project's errors. */
+  readonly kind: ErrorKind | 'untyped'
+  /** `UNTYPED` where it had none. */
+  readonly code: string
+  readonly message: string
+}
+
+/** The facts of something that was thrown. */
+export function failureOf(error: unknown): Failure {
+  if (isTypedError(error)) return { kind: error.kind, code: error.code, message: error.message }
+  return { kind: 'untyped', code: 'UNTYPED', message: error instanceof Error ? error.message : String(error) }
 }
 
 /** Throws what {@link abortError} says if the signal has fired. */

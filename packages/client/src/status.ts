@@ -1,13 +1,7 @@
-import {
-  type CommitId,
-  type ErrorKind,
-  isTypedError,
-  type Lsn,
-  type PageSize,
-  type Snapshot,
-  type VolumeId,
-} from '@graft-ts/volume'
-import { type Divergence, headPageCount } from './state/volume-state.ts'
+import type { CommitId, Lsn, PageSize, Snapshot, VolumeId } from '@graft-ts/volume'
+import { type Failure, failureOf } from './errors.ts'
+import type { Divergence } from './state/divergence.ts'
+import { headPageCount } from './state/volume-state.ts'
 import type { RemoteFailure, VolumeCore } from './volume-core.ts'
 
 /** How the local state and the newest known remote one relate. */
@@ -19,7 +13,7 @@ export type SyncState =
   /** A newer remote commit is known that local reads do not stand on. */
   | 'behind'
   | 'ahead-and-behind'
-  /** Pending commits contradict newer remote ones; nothing is pushed until `reset`. */
+  /** Pending commits contradict newer remote ones; nothing is pushed until `resubmit` or `reset`. */
   | 'diverged'
 
 /** Where a volume stands on this client. */
@@ -41,13 +35,11 @@ export interface VolumeStatus {
   readonly answeredAtMs: number | undefined
   /** How the last call to a server failed; `undefined`: it did not. */
   readonly lastError:
-    | {
+    | (Failure & {
         readonly operation: RemoteFailure['operation']
-        readonly kind: ErrorKind | 'untyped'
-        readonly code: string
-        readonly message: string
+        /** Milliseconds since 1970. */
         readonly atMs: number
-      }
+      })
     | undefined
 }
 
@@ -70,7 +62,7 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     lastError:
       lastFailure === undefined
         ? undefined
-        : { ...errorOf(lastFailure.error), operation: lastFailure.operation, atMs: lastFailure.atMs },
+        : { ...failureOf(lastFailure.error), operation: lastFailure.operation, atMs: lastFailure.atMs },
   }
 }
 
@@ -79,9 +71,4 @@ function syncOf({ state }: VolumeCore): SyncState {
   const isAhead = state.pending.length > 0
   if (state.remote === undefined) return isAhead ? 'ahead' : 'synced'
   return isAhead ? 'ahead-and-behind' : 'behind'
-}
-
-function errorOf(error: unknown): { kind: ErrorKind | 'untyped'; code: string; message: string } {
-  if (isTypedError(error)) return { kind: error.kind, code: error.code, message: error.message }
-  return { kind: 'untyped', code: 'UNTYPED', message: error instanceof Error ? error.message : String(error) }
 }

@@ -6,16 +6,19 @@ import { ClientError } from './errors.ts'
 import type { View } from './local/pins.ts'
 import type { VolumeStore } from './local/volume-store.ts'
 import { SerialQueue } from './serial.ts'
-import { type LocalCommit, overlaps, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
+import type { Divergence } from './state/divergence.ts'
+import { type LocalCommit, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
+import { overlaps } from './state/overlap.ts'
 import {
   acknowledged,
   changesOf,
   commitsOf,
-  type Divergence,
+  diverged,
   firstOverlap,
   headPageCount,
   mayMoveBase,
   onBase,
+  resubmitted,
   type SentAttempt,
   type VolumeState,
   withCommit,
@@ -219,15 +222,21 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     })
   }
 
-  diverge(divergence: Divergence): void {
-    this.#state = { ...this.#state, divergence }
+  /** Stops pushing. Kept over a restart. */
+  diverge(divergence: Divergence): Promise<void> {
+    return this.#decide((state) => diverged(state, divergence))
+  }
+
+  /** Lets pushing go on after a divergence. */
+  resubmit(): Promise<void> {
+    return this.#decide(resubmitted)
   }
 
   /** Drops everything that is pending, and goes on from the newest remote commit known. */
   reset(): Promise<void> {
     return this.queue.run(async () => {
       const before = this.#state
-      const target = newest({ snapshot: before.base, changes: NO_CHANGES }, before.divergence, before.remote)
+      const target = before.remote ?? { snapshot: before.base, changes: NO_CHANGES }
       const after = { ...onBase(before, target.snapshot), pageSize: target.snapshot.pageSize, pending: [], uploads: [] }
       await this.#replace(after, target.changes)
     })
@@ -236,6 +245,15 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   /** Clears away what transactions wrote that ran again for nothing. */
   async dropUnfinished(): Promise<void> {
     if (this.store.pages.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([]))
+  }
+
+  /** A step that changes nothing but what is under way. */
+  #decide(decision: (state: VolumeState) => VolumeState): Promise<void> {
+    return this.queue.run(async () => {
+      const { sent, isRefused, remote, divergence } = decision(this.#state)
+      await this.store.savePush({ ...this.#state, sent, isRefused, remote, divergence }, true)
+      this.#state = { ...this.#state, sent, isRefused, remote, divergence }
+    })
   }
 
   /** Moves to a state with other pending commits. */
@@ -280,13 +298,6 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     if (snapshot.pageSize === this.pageSize) return
     throw new ClientError('REMOTE_ANSWER', `the volume has another page size, got=${snapshot.pageSize} expected=${this.pageSize}`)
   }
-}
-
-type Known = Pick<PullAnswer, 'snapshot' | 'changes'>
-
-/** The newest of what is known of the remote log. */
-function newest(first: Known, ...others: readonly (Known | undefined)[]): Known {
-  return others.reduce<Known>((a, b) => (b !== undefined && b.snapshot.lsn > a.snapshot.lsn ? b : a), first)
 }
 
 /** The view of pending commits on a base. */

@@ -1,4 +1,5 @@
 import type { PullAnswer } from '@graft-ts/protocol'
+import type { Splinter } from '@graft-ts/splinter'
 import {
   type Changes,
   LSN_NONE,
@@ -10,22 +11,24 @@ import {
   type VolumeId,
 } from '@graft-ts/volume'
 import type { Durability } from './context.ts'
-import { ClientError, throwIfAborted } from './errors.ts'
+import { abortError, ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import { Pusher, type PushResult } from './push/push.ts'
-import type { Replayables } from './push/replay.ts'
+import { PendingTransactions, type TransactionOutcome } from './push/transactions.ts'
 import { PageReader } from './read/page-reader.ts'
 import { retried } from './retry.ts'
 import { SerialQueue } from './serial.ts'
 import { VolumeSnapshot } from './snapshot.ts'
 import type { Isolation } from './state/local-commit.ts'
 import { statusOf, type VolumeStatus } from './status.ts'
-import { type Transaction, type TransactionEffects, TransactionRun } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
+import { TransactionRunner } from './transaction-runner.ts'
 import type { VolumeCore } from './volume-core.ts'
 
 // How often a pull or a transaction starts again because the volume moved on meanwhile.
 const TRIES_MAX = 16
+const UNCHANGED: TransactionOutcome = { type: 'unchanged', replays: 0 }
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -49,12 +52,31 @@ export interface TransactOptions extends CallOptions {
   readonly durability?: Durability
 }
 
-/** What became of a transaction. */
+/** A transaction that was committed locally. */
 export interface TransactionResult<T> {
   /** What the function returned, in the run that counted when the call ended; with durability `remote` the one in the log. */
   readonly value: T
-  /** The local commit's sequence; `undefined`: it only read. */
+  /** The local commit's sequence at that time; `undefined`: it only read. */
   readonly sequence: number | undefined
+  /**
+   * Waits until it is known what became of it, without making anything happen: until a push brings it into the remote log,
+   * or stops for good. Asked again after a divergence has ended, it tells what came then.
+   *
+   * @returns With what the function returned in the run that counts.
+   * @throws {@link ClientError} `CLIENT_CLOSED`: it is still pending, see {@link Volume.pending} of the next client.
+   */
+  outcome(): Promise<TransactionOutcome & { readonly value: T }>
+}
+
+/** A local transaction that is not in the remote log yet. */
+export interface PendingCommit {
+  readonly sequence: number
+  /** Pages that it wrote; fresh. */
+  readonly pages: Splinter
+  /** Whether its function is still in memory, so that it can run again. */
+  readonly canRunAgain: boolean
+  /** As {@link TransactionResult.outcome}. */
+  outcome(): Promise<TransactionOutcome>
 }
 
 /** A volume as this client has it: its newest local state, and what it takes to keep that and the remote log together. */
@@ -64,14 +86,19 @@ export class Volume {
   readonly #reader: PageReader
   readonly #pusher: Pusher
   readonly #pushes = new SerialQueue()
-  readonly #replayables: Replayables = new Map()
+  readonly #transactions = new PendingTransactions()
+  readonly #runner: TransactionRunner
 
   /** Made by `Client.createVolume` and `Client.openVolume`. @internal */
   constructor(core: VolumeCore) {
     this.volumeId = core.volumeId
     this.#core = core
     this.#reader = new PageReader(core.readContext())
-    this.#pusher = new Pusher(core, this.#replayables)
+    const tools = { core, transactions: this.#transactions, openView: (view: View) => this.#open(view) }
+    this.#runner = new TransactionRunner(tools)
+    this.#pusher = new Pusher(tools)
+    const { closing } = core.client
+    closing.addEventListener('abort', () => this.#transactions.abandon(closing.reason), { once: true })
   }
 
   get pageSize(): PageSize {
@@ -139,34 +166,56 @@ export class Volume {
     const { client } = this.#core
     const durability = checkDurability(options.durability ?? client.durability)
     const isolation = checkIsolation(options.isolation ?? client.isolation)
+    if (durability === 'remote') this.#runner.checkOutside('transact')
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       this.#check(options.signal)
-      const result = await this.#transactOnce(run, isolation, durability, options.signal)
-      if (result === undefined) continue
-      if (durability === 'remote' && result.sequence !== undefined) await this.push(options)
-      return { ...result }
+      const committed = await this.#runner.run(run, { isolation, durability, signal: options.signal })
+      if (committed === undefined) continue
+      const { sequence, pending } = committed
+      if (durability === 'remote' && sequence !== undefined) await this.push(options)
+      const outcome = async (): Promise<TransactionOutcome & { readonly value: T }> => {
+        const settled = pending === undefined ? UNCHANGED : await this.#runner.outcomeOf(pending)
+        return { ...settled, value: committed.value }
+      }
+      return { value: committed.value, sequence, outcome }
     }
     throw new ClientError('TRANSACTION_CONFLICT', 'other transactions were faster each time')
+  }
+
+  /** Local transactions that are not in the remote log yet, oldest first; also those that an earlier client has left here. */
+  pending(): PendingCommit[] {
+    return this.#core.state.pending.map(({ sequence, own }) => {
+      const pending = this.#transactions.get(sequence)
+      return {
+        sequence,
+        pages: own.clone(),
+        canRunAgain: pending.replayable !== undefined,
+        outcome: () => this.#runner.outcomeOf(pending),
+      }
+    })
   }
 
   /**
    * Brings pending local commits into the remote log, as one commit if they fit into one, or goes on with a push that was
    * interrupted.
    *
-   * @throws {@link ClientError} `PUSH_DIVERGED` (see `status().divergence`, `reset`), `PUSH_CONTENDED`, `LOCAL_STORE_…`;
-   * `RemoteError`. Whatever it throws, local commits stay pending (I12).
+   * @throws {@link ClientError} `PUSH_DIVERGED` (see `status().divergence`, {@link resubmit}, {@link reset}), `PUSH_CONTENDED`,
+   * `CALL_IN_TRANSACTION`, `LOCAL_STORE_…`; `RemoteError`. Whatever it throws, local commits stay pending (I12).
    */
   push(options: CallOptions = {}): Promise<PushResult> {
-    return this.#pushes.run(async () => {
-      this.#check(options.signal)
-      try {
-        const result = await this.#pusher.push(this.#ending(options.signal))
-        if (result.type === 'pushed') this.#core.succeeded()
-        return result
-      } catch (error) {
-        this.#core.failed('push', error)
-        throw error
-      }
+    return this.#pushing('push', options.signal, () => this.#push(options))
+  }
+
+  /**
+   * Ends a divergence by pushing again what is pending: merging, and running functions again, on what is the remote log now.
+   * After `attempt-expired` this accepts that what was sent before may be in the log already, and will be there twice.
+   *
+   * @throws As {@link push}; `PUSH_DIVERGED` if it comes to the same.
+   */
+  resubmit(options: CallOptions = {}): Promise<PushResult> {
+    return this.#pushing('resubmit', options.signal, async () => {
+      if (this.#core.state.divergence !== undefined) await this.#core.resubmit()
+      return this.#push(options)
     })
   }
 
@@ -175,10 +224,9 @@ export class Volume {
    * attempt that was sent may still turn up in the remote log, as a commit like any other.
    */
   reset(): Promise<void> {
-    return this.#pushes.run(async () => {
-      this.#check(undefined)
+    return this.#pushing('reset', undefined, async () => {
       await this.#core.reset()
-      this.#replayables.clear()
+      this.#transactions.dropped()
     })
   }
 
@@ -188,51 +236,31 @@ export class Volume {
     await this.#core.queue.idle()
   }
 
-  async #transactOnce<T>(
-    run: (transaction: Transaction) => Promise<T> | T,
-    isolation: Isolation,
-    durability: Durability,
-    signal: AbortSignal | undefined,
-  ): Promise<TransactionResult<T> | undefined> {
-    const view = this.#core.view()
-    const running = this.#core.begin(view)
+  async #push(options: CallOptions): Promise<PushResult> {
     try {
-      const { value, effects } = await this.#runOn(view, run, isolation, signal)
-      if (effects.isReadOnly) return { value, sequence: undefined }
-      const commit = await this.#core.commitLocally(running, effects, durability !== 'memory')
-      if (commit === undefined) return undefined
-      const result = { value, sequence: commit.sequence }
-      const runAgain = async (
-        again: View,
-        isolationAgain: Isolation,
-        signalAgain: AbortSignal | undefined,
-      ): Promise<TransactionEffects> => {
-        const ranAgain = await this.#runOn(again, run, isolationAgain, signalAgain)
-        result.value = ranAgain.value
-        return ranAgain.effects
-      }
-      this.#replayables.set(commit.sequence, { isolation, run: runAgain })
+      const result = await this.#pusher.push(this.#ending(options.signal))
+      if (result.type === 'pushed') this.#core.succeeded()
       return result
-    } finally {
-      this.#core.end(running)
+    } catch (error) {
+      this.#core.failed('push', error)
+      throw error
     }
   }
 
-  async #runOn<T>(
-    view: View,
-    run: (transaction: Transaction) => Promise<T> | T,
-    isolation: Isolation,
-    signal: AbortSignal | undefined,
-  ): Promise<{ value: T; effects: TransactionEffects }> {
-    const snapshot = this.#open(view)
-    const transaction = new TransactionRun({ snapshot, signal, bytesMax: this.#core.client.transactionBytesMax })
-    try {
-      const value = await run(transaction)
-      return { value, effects: transaction.end(isolation) }
-    } finally {
-      transaction.end(isolation)
-      snapshot.close()
-    }
+  /** Steps of pushing, one after the other. Who gives up before it is their turn need not wait for it. */
+  #pushing<T>(call: string, signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
+    const ending = this.#ending(signal)
+    return new Promise((resolve, reject) => {
+      this.#runner.checkOutside(call)
+      const giveUp = (): void => reject(abortError(ending))
+      ending.addEventListener('abort', giveUp)
+      const run = (): Promise<T> => {
+        ending.removeEventListener('abort', giveUp)
+        this.#check(signal)
+        return step()
+      }
+      this.#pushes.run(run).then(resolve, reject)
+    })
   }
 
   #open(view: View): VolumeSnapshot {

@@ -223,9 +223,11 @@ describe('I12: a divergence', () => {
     const writing = write(mine, { 3: 33 })
     await isWriting.passed
     mayFail.open()
-    expect(await pushing).toBe('conflict PUSH_DIVERGED')
+    // Long enough for it to be found.
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate)
     mayWrite.open()
     await writing
+    expect(await pushing).toBe('conflict PUSH_DIVERGED')
     expect(mine.status()).toMatchObject({ sync: 'diverged', pendingCommits: 2 })
   })
 

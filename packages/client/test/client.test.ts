@@ -349,7 +349,7 @@ describe('transactions', () => {
   test('that only read commit nothing', async () => {
     const { client } = await openWorld().open()
     const volume = await pushedVolume(client, { 1: 1 })
-    expect(await volume.transact(async (tx) => stampOf(await tx.read(1)))).toEqual({ value: 1, sequence: undefined })
+    expect(await volume.transact(async (tx) => stampOf(await tx.read(1)))).toMatchObject({ value: 1, sequence: undefined })
     expect(await volume.push()).toMatchObject({ type: 'nothing' })
   })
 

@@ -35,6 +35,16 @@ function gate(): { readonly open: () => void; readonly passed: Promise<void> } {
   return { open, passed }
 }
 
+/** A call that somebody else makes when it is asked for, and its end. */
+function fromOutside(call: () => Promise<unknown>): () => Promise<void> {
+  const asked = gate()
+  const made = asked.passed.then(call)
+  return async () => {
+    asked.open()
+    await made
+  }
+}
+
 /** Lets others go first, n times. */
 async function ticks(n: number): Promise<void> {
   for (let i = 0; i < n; i++) await new Promise(setImmediate)
@@ -311,9 +321,10 @@ describe('a transaction that runs while what it saw is', () => {
     const { mine } = await two(world)
     await write(mine, { 2: 22 })
     let runs = 0
+    const reset = fromOutside(() => mine.reset())
     await mine.transact(async (tx) => {
       const seen = stampOf(await tx.read(2))
-      if (++runs === 1) await mine.reset()
+      if (++runs === 1) await reset()
       tx.write(3, page(seen + 100))
     })
     expect(await headStamps(mine)).toEqual([1, 2, 102, 4])
@@ -327,9 +338,10 @@ describe('a transaction that runs while what it saw is', () => {
     await write(other, { 1: 7 })
     await other.push()
     let runs = 0
+    const push = fromOutside(() => mine.push())
     await mine.transact(async (tx) => {
       const seen = stampOf(await tx.read(2))
-      if (++runs === 1) await mine.push()
+      if (++runs === 1) await push()
       tx.write(3, page(seen + 100))
     })
     expect(await headStamps(mine)).toEqual([7, 27, 127, 4])

@@ -1,4 +1,4 @@
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { SignedSegmentRefSchema } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import {
@@ -7,12 +7,21 @@ import {
   clientIdFromBytes,
   commitIdFromBytes,
   idToBytes,
+  isErrorKind,
   parseLsn,
   parsePageSize,
   type VolumeId,
 } from '@graft-ts/volume'
-import { ClientError } from '../errors.ts'
-import { LocalCommitSchema, PushInfoSchema, StoreInfoSchema, VolumeInfoSchema } from '../gen/graft/local/v1/local_pb.ts'
+import { ClientError, type Failure } from '../errors.ts'
+import {
+  type Divergence as DivergenceMessage,
+  type DivergenceSchema,
+  LocalCommitSchema,
+  PushInfoSchema,
+  StoreInfoSchema,
+  VolumeInfoSchema,
+} from '../gen/graft/local/v1/local_pb.ts'
+import { DIVERGENCE_REASONS, type Divergence } from '../state/divergence.ts'
 import type { LocalCommit } from '../state/local-commit.ts'
 import type { VolumeState } from '../state/volume-state.ts'
 
@@ -85,8 +94,8 @@ export function decodeLocalCommit(bytes: Uint8Array): LocalCommit {
   }))
 }
 
-/** What is under way to the remote log. */
-export type PushState = Pick<VolumeState, 'sent' | 'isRefused' | 'uploads'>
+/** What is under way to the remote log, and why nothing is. */
+export type PushState = Pick<VolumeState, 'sent' | 'isRefused' | 'uploads' | 'divergence'>
 
 /** Encodes what is under way. */
 export function encodePushInfo(state: PushState): Uint8Array {
@@ -98,13 +107,14 @@ export function encodePushInfo(state: PushState): Uint8Array {
       lastSequence: BigInt(lastSequence),
       refs: refs.map((ref) => toBinary(SignedSegmentRefSchema, ref)),
     })),
+    ...(state.divergence !== undefined && { divergence: divergenceToMessage(state.divergence) }),
   })
   return toBinary(PushInfoSchema, message)
 }
 
 /** What is under way; nothing if there is no record. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
-export function decodePushInfo(bytes: Uint8Array | undefined): PushState {
-  if (bytes === undefined) return { sent: [], isRefused: false, uploads: [] }
+export function decodePushInfo(volumeId: VolumeId, bytes: Uint8Array | undefined): PushState {
+  if (bytes === undefined) return { sent: [], isRefused: false, uploads: [], divergence: undefined }
   return decoded('push', PushInfoSchema, bytes, (message) => ({
     sent: message.sent.map(({ commitId, lastSequence }) => ({
       commitId: commitIdFromBytes(commitId),
@@ -116,7 +126,37 @@ export function decodePushInfo(bytes: Uint8Array | undefined): PushState {
       lastSequence: parseLsn(lastSequence),
       refs: refs.map((ref) => fromBinary(SignedSegmentRefSchema, ref)),
     })),
+    divergence: message.divergence === undefined ? undefined : divergenceFromMessage(volumeId, message.divergence),
   }))
+}
+
+function divergenceToMessage({ reason, snapshot, changes, cause }: Divergence): MessageInitShape<typeof DivergenceSchema> {
+  return {
+    reason,
+    lsn: BigInt(snapshot.lsn),
+    pageCount: snapshot.pageCount,
+    pageSize: snapshot.pageSize,
+    timestampMs: BigInt(snapshot.timestampMs),
+    changed: changes.pages.toBytes(),
+    ...(changes.floor !== undefined && { floor: changes.floor }),
+    ...(cause !== undefined && { cause: { kind: cause.kind, code: cause.code, text: cause.message } }),
+  }
+}
+
+function divergenceFromMessage(volumeId: VolumeId, message: DivergenceMessage): Divergence {
+  const reason = DIVERGENCE_REASONS.find((known) => known === message.reason)
+  if (reason === undefined)
+    throw new ClientError('LOCAL_STORE_VERSION', `a divergence of an unknown reason, reason=${message.reason}`)
+  const pageSize = parsePageSize(message.pageSize)
+  const pageCount = checkPageCount(message.pageCount)
+  const snapshot = { volumeId, lsn: parseLsn(message.lsn), pageCount, pageSize, timestampMs: parseLsn(message.timestampMs) }
+  const changes = { pages: Splinter.fromBytes(message.changed), floor: message.floor }
+  const { cause } = message
+  return { reason, snapshot, changes, cause: cause === undefined ? undefined : failureFrom(cause.kind, cause.code, cause.text) }
+}
+
+function failureFrom(kind: string, code: string, message: string): Failure {
+  return { kind: isErrorKind(kind) ? kind : 'untyped', code, message }
 }
 
 function decoded<S extends DescMessage, T>(

@@ -42,8 +42,10 @@ export class VolumeStore {
     const pending: LocalCommit[] = []
     for await (const [, bytes] of this.#database.entries(this.#keys.commits)) pending.push(decodeLocalCommit(bytes))
     if (dirty !== undefined) await this.pages.sweep(new Set(pending.map((commit) => commit.sequence)))
-    const state = { ...decodeVolumeInfo(this.#volumeId, info), ...decodePushInfo(push) }
-    return { ...state, pending, remote: undefined, divergence: undefined }
+    const underWay = decodePushInfo(this.#volumeId, push)
+    const { divergence } = underWay
+    const remote = divergence === undefined ? undefined : { snapshot: divergence.snapshot, changes: divergence.changes }
+    return { ...decodeVolumeInfo(this.#volumeId, info), ...underWay, pending, remote }
   }
 
   /** Makes a volume known. */
@@ -120,7 +122,7 @@ export class VolumeStore {
   }
 
   #putPush(state: VolumeState, batch: Batch): void {
-    const isEmpty = state.sent.length === 0 && state.uploads.length === 0
+    const isEmpty = state.sent.length === 0 && state.uploads.length === 0 && state.divergence === undefined
     if (isEmpty) batch.remove(this.#keys.push)
     else batch.put(this.#keys.push, encodePushInfo(state))
   }

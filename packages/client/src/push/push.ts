@@ -1,12 +1,22 @@
 import type { CommitAnswer, CommitProposal, PullAnswer } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
-import { isTypedError, newCommitId, nextLsn, PAGE_INDEX_MAX, type Snapshot, type TypedError } from '@graft-ts/volume'
+import {
+  type CommitId,
+  isTypedError,
+  newCommitId,
+  nextLsn,
+  PAGE_INDEX_MAX,
+  type Snapshot,
+  type TypedError,
+} from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
 import { isTransient, pause, retried } from '../retry.ts'
+import { type Divergence, divergenceFrom } from '../state/divergence.ts'
 import { type LocalCommit, mergeCommits } from '../state/local-commit.ts'
-import { commitsOf, type Divergence, type SentAttempt } from '../state/volume-state.ts'
+import { commitsOf, type SentAttempt } from '../state/volume-state.ts'
 import type { VolumeCore } from '../volume-core.ts'
-import { type Replayables, replay } from './replay.ts'
+import { type ReworkTools, rework } from './rework.ts'
+import type { PendingTransactions } from './transactions.ts'
 import { readPages, uploadPages } from './upload.ts'
 
 const CONFLICTS_MAX = 16
@@ -24,6 +34,8 @@ export type PushResult =
       readonly transactions: number
       /** Commits of others that took the place of an attempt, and had to be dealt with. */
       readonly conflicts: number
+      /** Transactions whose pages the merge hook merged with theirs. */
+      readonly merged: number
       /** Transactions that ran again because of them. */
       readonly replayed: number
     }
@@ -33,17 +45,22 @@ interface Progress {
   target: number
   transactions: number
   conflicts: number
+  merged: number
   replayed: number
 }
 
 /** Brings the pending commits of a volume into the remote log. One push at a time. */
 export class Pusher {
   readonly #core: VolumeCore
-  readonly #replayables: Replayables
+  readonly #tools: ReworkTools
+  readonly #transactions: PendingTransactions
+  // Attempts of which it is certain that no server ever saw them.
+  readonly #unseen = new Set<CommitId>()
 
-  constructor(core: VolumeCore, replayables: Replayables) {
-    this.#core = core
-    this.#replayables = replayables
+  constructor(tools: ReworkTools) {
+    this.#tools = tools
+    this.#core = tools.core
+    this.#transactions = tools.transactions
   }
 
   /**
@@ -63,7 +80,7 @@ export class Pusher {
 
   async #pushAll(signal: AbortSignal | undefined): Promise<PushResult> {
     const core = this.#core
-    const progress: Progress = { target: newestSequence(core), transactions: 0, conflicts: 0, replayed: 0 }
+    const progress: Progress = { target: newestSequence(core), transactions: 0, conflicts: 0, merged: 0, replayed: 0 }
     const startLsn = core.state.base.lsn
     while (!this.#isDone(progress.target)) {
       if (core.state.divergence !== undefined) throw divergedError(core.state.divergence)
@@ -73,9 +90,9 @@ export class Pusher {
       else await this.#attempt(progress, signal)
     }
     const { base } = core.state
-    const { transactions, conflicts, replayed } = progress
+    const { transactions, conflicts, merged, replayed } = progress
     if (transactions === 0 && base.lsn === startLsn) return { type: 'nothing', snapshot: base }
-    return { type: 'pushed', snapshot: base, transactions, conflicts, replayed }
+    return { type: 'pushed', snapshot: base, transactions, conflicts, merged, replayed }
   }
 
   #isDone(target: number): boolean {
@@ -88,19 +105,30 @@ export class Pusher {
     const attempt = await this.#nextAttempt(signal)
     const commits = commitsOf(core.state, attempt)
     const answer = await this.#propose(attempt, commits, signal)
+    if (answer === 'expired') return this.#goOnFromExpired(progress, signal)
     if (answer.type === 'committed') return this.#acknowledge(attempt, answer.snapshot, progress)
     const landed = core.state.sent.find(({ commitId }) => commitId === answer.commitIdAfterBase)
     if (landed !== undefined) {
-      const lsn = nextLsn(core.state.base.lsn)
-      const snapshot = await retried(core.client.retry, signal, () =>
-        core.client.remote.snapshotAt(core.volumeId, lsn, { signal }),
-      )
-      return this.#acknowledge(landed, snapshot, progress)
+      return this.#acknowledge(landed, await this.#landedSnapshot(landed, signal), progress)
     }
     if (answer.commitIdAfterBase === undefined) {
       throw new ClientError('REMOTE_ANSWER', 'a conflict that does not name the commit after the base')
     }
     await this.#goOnFrom(answer, progress, signal)
+  }
+
+  /** The commit that an attempt became. */
+  async #landedSnapshot(landed: SentAttempt, signal: AbortSignal | undefined): Promise<Snapshot> {
+    const { client, volumeId, state } = this.#core
+    const lsn = nextLsn(state.base.lsn)
+    try {
+      return await retried(client.retry, signal, () => client.remote.snapshotAt(volumeId, lsn, { signal }))
+    } catch (error) {
+      if (!isTypedError(error) || error.kind !== 'missing') throw error
+      // The horizon has passed it. That it landed is certain all the same, and what it holds is known here.
+      const { pageCount } = mergeCommits(state.base, commitsOf(state, landed))
+      return { ...state.base, lsn, pageCount, pageSize: state.pageSize }
+    }
   }
 
   /** The newest attempt, if it is undecided or would only be made again as it was; else another one. */
@@ -111,18 +139,28 @@ export class Pusher {
     const newest = sent.at(-1)
     if (newest !== undefined && !isRefused) return newest
     const lastSequence = lastSequenceWithin(pending, pagesMax)
-    return newest?.lastSequence === lastSequence ? newest : { commitId: newCommitId(client.idSource), lastSequence }
+    if (newest?.lastSequence === lastSequence) return newest
+    // What was decided has been forgotten.
+    if (sent.length === 0) this.#unseen.clear()
+    const attempt = { commitId: newCommitId(client.idSource), lastSequence }
+    this.#unseen.add(attempt.commitId)
+    return attempt
   }
 
   /** Uploads what has to be uploaded, makes the attempt durable here, and sends it until there is an answer. */
-  async #propose(attempt: SentAttempt, commits: readonly LocalCommit[], signal: AbortSignal | undefined): Promise<CommitAnswer> {
+  async #propose(
+    attempt: SentAttempt,
+    commits: readonly LocalCommit[],
+    signal: AbortSignal | undefined,
+  ): Promise<CommitAnswer | 'expired'> {
     const { client } = this.#core
     for (let renewals = 0; ; renewals++) {
       const proposal = await this.#proposal(attempt, commits, signal)
       await this.#remember(attempt)
       try {
-        return await retried(client.retry, signal, () => client.remote.commit(proposal, { signal }))
+        return await retried(client.retry, signal, () => this.#send(proposal, signal))
       } catch (error) {
+        if (isTypedError(error) && error.code === 'ATTEMPT_EXPIRED') return 'expired'
         if (!isTypedError(error) || !isRefusal(error)) throw error
         if (error.code !== 'REFS_EXPIRED' || renewals >= RENEWALS_MAX) {
           await this.#core.savePush((state) => ({ ...state, isRefused: true }), false)
@@ -130,6 +168,16 @@ export class Pusher {
         }
         await this.#core.savePush((state) => ({ ...state, uploads: [] }), false)
       }
+    }
+  }
+
+  async #send(proposal: CommitProposal, signal: AbortSignal | undefined): Promise<CommitAnswer> {
+    try {
+      return await this.#core.client.remote.commit(proposal, { signal })
+    } catch (error) {
+      const isUnseen = isTypedError(error) && UNSEEN.includes(error.code)
+      if (!isUnseen) this.#unseen.delete(proposal.commitId)
+      throw error
     }
   }
 
@@ -174,7 +222,10 @@ export class Pusher {
     const commits = commitsOf(core.state, attempt)
     const { own, floor } = mergeCommits(core.state.base, commits)
     await core.acknowledge(attempt, { pages: own, floor }, snapshot)
-    for (const { sequence } of commits) this.#replayables.delete(sequence)
+    this.#transactions.pushed(
+      commits.map(({ sequence }) => sequence),
+      snapshot.lsn,
+    )
     progress.transactions += commits.length
   }
 
@@ -182,15 +233,14 @@ export class Pusher {
   async #goOnFrom(answer: PullAnswer, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
     const core = this.#core
     progress.conflicts++
-    if (answer.snapshot.pageSize !== core.pageSize) {
-      this.#diverge({ reason: 'page-size', snapshot: answer.snapshot, changes: answer.changes, cause: undefined })
-    }
+    if (answer.snapshot.pageSize !== core.pageSize) return this.#diverge(divergenceFrom('page-size', answer))
     const overlap = await core.rebase(answer)
     if (overlap !== undefined) {
-      const outcome = await replay(core, this.#replayables, { answer, from: overlap }, signal)
-      if (typeof outcome !== 'number') return this.#diverge(outcome)
-      progress.replayed += outcome
-      // Those that ran again have other sequences now.
+      const outcome = await rework(this.#tools, { answer, from: overlap }, signal)
+      if ('reason' in outcome) return this.#diverge(outcome)
+      progress.merged += outcome.merged
+      progress.replayed += outcome.replayed
+      // Those that were replaced have other sequences now.
       progress.target = newestSequence(core)
     }
     if (progress.conflicts >= CONFLICTS_MAX) {
@@ -199,8 +249,19 @@ export class Pusher {
     if (progress.conflicts > 1) await pause(core.client.retry, progress.conflicts - 1, signal)
   }
 
-  #diverge(divergence: Divergence): never {
-    this.#core.diverge(divergence)
+  /** Goes on when whether an attempt landed can no longer be found out: only if none can have (I6). */
+  async #goOnFromExpired(progress: Progress, signal: AbortSignal | undefined): Promise<void> {
+    const { client, volumeId, state } = this.#core
+    const answer = await retried(client.retry, signal, () => client.remote.pull(volumeId, { signal, since: state.base.lsn }))
+    if (!state.sent.every(({ commitId }) => this.#unseen.has(commitId))) {
+      return this.#diverge(divergenceFrom('attempt-expired', answer))
+    }
+    await this.#goOnFrom(answer, progress, signal)
+  }
+
+  async #diverge(divergence: Divergence): Promise<never> {
+    await this.#core.diverge(divergence)
+    this.#transactions.stopped(divergence.reason)
     throw divergedError(divergence)
   }
 }
@@ -221,6 +282,9 @@ function newestSequence(core: VolumeCore): number {
   return core.state.pending.at(-1)?.sequence ?? 0
 }
 
+// The token could not be had, the caller gave up before, or the server answered that it cannot know.
+const UNSEEN: readonly string[] = ['TOKEN_FAILED', 'ABORTED', 'ATTEMPT_EXPIRED']
+
 /** Whether a server has refused an attempt for good: it has looked, and the attempt is not in the log. */
 function isRefusal(error: TypedError): boolean {
   return error.name === 'RemoteError' && !isTransient(error) && error.kind !== 'aborted' && error.kind !== 'corrupt'
@@ -228,5 +292,6 @@ function isRefusal(error: TypedError): boolean {
 
 function divergedError(divergence: Divergence): ClientError {
   const { reason, snapshot, cause } = divergence
-  return new ClientError('PUSH_DIVERGED', `pending commits contradict lsn ${snapshot.lsn}, reason=${reason}`, { cause })
+  const why = cause === undefined ? '' : ` cause=${cause.code} (${cause.message})`
+  return new ClientError('PUSH_DIVERGED', `pending commits contradict lsn ${snapshot.lsn}, reason=${reason}${why}`)
 }

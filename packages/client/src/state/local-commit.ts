@@ -1,5 +1,5 @@
 import { Splinter } from '@graft-ts/splinter'
-import { type Changes, lowerFloor, PAGE_INDEX_MAX, type Snapshot } from '@graft-ts/volume'
+import { lowerFloor, PAGE_INDEX_MAX, type Snapshot } from '@graft-ts/volume'
 
 /** What a transaction is checked against when others changed the volume meanwhile. */
 export type Isolation =
@@ -25,31 +25,9 @@ export interface LocalCommit {
   readonly isolation: Isolation
 }
 
-/** What a local commit and a change of others are compared by. */
-export type Footprint = Pick<LocalCommit, 'own' | 'reads' | 'floor' | 'usesPageCount' | 'isolation'>
-
 /** The set of all pages above a page count. */
 export function pagesAbove(pageCount: number): Splinter {
   return Splinter.fromRange(pageCount + 1, PAGE_INDEX_MAX)
-}
-
-/**
- * Whether what others changed touches what a transaction stands on.
- *
- * Length is data: pages above a floor have changed, and so has the page count where it differs.
- *
- * @param changes What others changed since the transaction's base.
- * @param pageCountChanged Whether the page count is another one than at its base.
- */
-export function overlaps(footprint: Footprint, changes: Changes, pageCountChanged: boolean): boolean {
-  if (footprint.usesPageCount && pageCountChanged) return true
-  const used = footprint.isolation === 'serializable' ? [footprint.own, footprint.reads] : [footprint.own]
-  for (const pages of used) {
-    if (!pages.isDisjointFrom(changes.pages)) return true
-    if (changes.floor !== undefined && (pages.last() ?? 0) > changes.floor) return true
-  }
-  // What it cut off it has overwritten, with nothing.
-  return footprint.floor !== undefined && (changes.pages.last() ?? 0) > footprint.floor
 }
 
 /** The page count after a local commit, on top of a state with the given page count. */

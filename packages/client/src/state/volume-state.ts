@@ -1,7 +1,9 @@
 import type { PullAnswer, SignedSegmentRef } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import type { Changes, CommitId, PageSize, Snapshot } from '@graft-ts/volume'
-import { type LocalCommit, overlaps, pageCountAfter, pageCountAfterAll, pagesAbove } from './local-commit.ts'
+import type { Divergence } from './divergence.ts'
+import { type LocalCommit, pageCountAfter, pageCountAfterAll, pagesAbove } from './local-commit.ts'
+import { overlaps } from './overlap.ts'
 
 /** An attempt that was sent, and the last local commit that it holds. */
 export interface SentAttempt {
@@ -14,17 +16,6 @@ export interface Upload {
   readonly pages: Splinter
   readonly lastSequence: number
   readonly refs: readonly SignedSegmentRef[]
-}
-
-/** Why pushing has stopped. */
-export interface Divergence {
-  /** `overlap`: others changed what pending transactions stand on, and they cannot run again; `replay-failed`: one could not. */
-  readonly reason: 'overlap' | 'page-size' | 'replay-failed'
-  /** The newest remote commit, and what changed up to it. */
-  readonly snapshot: Snapshot
-  readonly changes: Changes
-  /** What a transaction threw when it ran again. */
-  readonly cause: unknown
 }
 
 /** Where a volume stands on this client. Immutable: every step makes another one. */
@@ -65,6 +56,20 @@ export function onBase(state: VolumeState, base: Snapshot): VolumeState {
 export function withRemote(state: VolumeState, answer: PullAnswer): VolumeState {
   const known = state.remote?.snapshot.lsn ?? state.base.lsn
   return answer.snapshot.lsn > known ? { ...state, remote: answer } : state
+}
+
+/** The state in which nothing is pushed any more. The divergence tells what is known of the remote log, too. */
+export function diverged(state: VolumeState, divergence: Divergence): VolumeState {
+  const { snapshot, changes } = divergence
+  // Any other reason is one that a decided attempt led to. Of one that has expired nobody knows: its ids stay.
+  const isDecided = divergence.reason !== 'attempt-expired'
+  const sent = isDecided ? [] : state.sent
+  return { ...withRemote(state, { snapshot, changes }), sent, isRefused: state.isRefused && !isDecided, divergence }
+}
+
+/** The state in which it is pushed again: an attempt that nobody can decide counts as one that never landed. */
+export function resubmitted(state: VolumeState): VolumeState {
+  return { ...state, sent: [], isRefused: false, divergence: undefined }
 }
 
 /** The state after one more local commit. */

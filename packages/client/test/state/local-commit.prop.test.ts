@@ -1,14 +1,8 @@
 import { Splinter } from '@graft-ts/splinter'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  findLocalPage,
-  type LocalCommit,
-  mergeCommits,
-  newestVersions,
-  overlaps,
-  pageCountAfterAll,
-} from '../../src/state/local-commit.ts'
+import { findLocalPage, type LocalCommit, mergeCommits, newestVersions, pageCountAfterAll } from '../../src/state/local-commit.ts'
+import { overlaps } from '../../src/state/overlap.ts'
 import { type Upload, usablePages } from '../../src/state/volume-state.ts'
 import { propertyParameters } from '../parameters.ts'
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file graft/local/v1/local.proto.
  */
 export const file_graft_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("ChpncmFmdC9sb2NhbC92MS9sb2NhbC5wcm90bxIOZ3JhZnQubG9jYWwudjEiNgoJU3RvcmVJbmZvEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhEKCWNsaWVudF9pZBgCIAEoDCJ8CgpWb2x1bWVJbmZvEhEKCXBhZ2Vfc2l6ZRgBIAEoDRIQCghiYXNlX2xzbhgCIAEoBBIXCg9iYXNlX3BhZ2VfY291bnQYAyABKA0SGQoRYmFzZV90aW1lc3RhbXBfbXMYBCABKAQSFQoNbmV4dF9zZXF1ZW5jZRgFIAEoBCKbAQoLTG9jYWxDb21taXQSEAoIc2VxdWVuY2UYASABKAQSCwoDb3duGAIgASgMEg0KBXJlYWRzGAMgASgMEhIKBWZsb29yGAQgASgNSACIAQESEgoKcGFnZV9jb3VudBgFIAEoDRIXCg91c2VzX3BhZ2VfY291bnQYBiABKAgSEwoLd3JpdGVzX29ubHkYByABKAhCCAoGX2Zsb29yIjcKC1NlbnRBdHRlbXB0EhEKCWNvbW1pdF9pZBgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEIjwKBlVwbG9hZBINCgVwYWdlcxgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEgwKBHJlZnMYAyADKAwicgoIUHVzaEluZm8SKQoEc2VudBgBIAMoCzIbLmdyYWZ0LmxvY2FsLnYxLlNlbnRBdHRlbXB0EhIKCmlzX3JlZnVzZWQYAiABKAgSJwoHdXBsb2FkcxgDIAMoCzIWLmdyYWZ0LmxvY2FsLnYxLlVwbG9hZGIGcHJvdG8z");
+  fileDesc("ChpncmFmdC9sb2NhbC92MS9sb2NhbC5wcm90bxIOZ3JhZnQubG9jYWwudjEiNgoJU3RvcmVJbmZvEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhEKCWNsaWVudF9pZBgCIAEoDCJ8CgpWb2x1bWVJbmZvEhEKCXBhZ2Vfc2l6ZRgBIAEoDRIQCghiYXNlX2xzbhgCIAEoBBIXCg9iYXNlX3BhZ2VfY291bnQYAyABKA0SGQoRYmFzZV90aW1lc3RhbXBfbXMYBCABKAQSFQoNbmV4dF9zZXF1ZW5jZRgFIAEoBCKbAQoLTG9jYWxDb21taXQSEAoIc2VxdWVuY2UYASABKAQSCwoDb3duGAIgASgMEg0KBXJlYWRzGAMgASgMEhIKBWZsb29yGAQgASgNSACIAQESEgoKcGFnZV9jb3VudBgFIAEoDRIXCg91c2VzX3BhZ2VfY291bnQYBiABKAgSEwoLd3JpdGVzX29ubHkYByABKAhCCAoGX2Zsb29yIjcKC1NlbnRBdHRlbXB0EhEKCWNvbW1pdF9pZBgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEIjwKBlVwbG9hZBINCgVwYWdlcxgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEgwKBHJlZnMYAyADKAwiogEKCFB1c2hJbmZvEikKBHNlbnQYASADKAsyGy5ncmFmdC5sb2NhbC52MS5TZW50QXR0ZW1wdBISCgppc19yZWZ1c2VkGAIgASgIEicKB3VwbG9hZHMYAyADKAsyFi5ncmFmdC5sb2NhbC52MS5VcGxvYWQSLgoKZGl2ZXJnZW5jZRgEIAEoCzIaLmdyYWZ0LmxvY2FsLnYxLkRpdmVyZ2VuY2UivQEKCkRpdmVyZ2VuY2USDgoGcmVhc29uGAEgASgJEgsKA2xzbhgCIAEoBBISCgpwYWdlX2NvdW50GAMgASgNEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIUCgx0aW1lc3RhbXBfbXMYBSABKAQSDwoHY2hhbmdlZBgGIAEoDBISCgVmbG9vchgHIAEoDUgAiAEBEiYKBWNhdXNlGAggASgLMhcuZ3JhZnQubG9jYWwudjEuRmFpbHVyZUIICgZfZmxvb3IiMwoHRmFpbHVyZRIMCgRraW5kGAEgASgJEgwKBGNvZGUYAiABKAkSDAoEdGV4dBgDIAEoCWIGcHJvdG8z");
 
 /**
  * The whole local store: who owns it, and how it is laid out.
@@ -213,6 +213,13 @@ export type PushInfo = Message<"graft.local.v1.PushInfo"> & {
    * @generated from field: repeated graft.local.v1.Upload uploads = 3;
    */
   uploads: Upload[];
+
+  /**
+   * Why pushing has stopped; absent: it has not.
+   *
+   * @generated from field: graft.local.v1.Divergence divergence = 4;
+   */
+  divergence?: Divergence | undefined;
 };
 
 /**
@@ -221,4 +228,91 @@ export type PushInfo = Message<"graft.local.v1.PushInfo"> & {
  */
 export const PushInfoSchema: GenMessage<PushInfo> = /*@__PURE__*/
   messageDesc(file_graft_local_v1_local, 5);
+
+/**
+ * What pending commits contradict.
+ *
+ * @generated from message graft.local.v1.Divergence
+ */
+export type Divergence = Message<"graft.local.v1.Divergence"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * The newest remote commit that was known.
+   *
+   * @generated from field: uint64 lsn = 2;
+   */
+  lsn: bigint;
+
+  /**
+   * @generated from field: uint32 page_count = 3;
+   */
+  pageCount: number;
+
+  /**
+   * @generated from field: uint32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: uint64 timestamp_ms = 5;
+   */
+  timestampMs: bigint;
+
+  /**
+   * What changed since the base.
+   *
+   * @generated from field: bytes changed = 6;
+   */
+  changed: Uint8Array;
+
+  /**
+   * @generated from field: optional uint32 floor = 7;
+   */
+  floor?: number | undefined;
+
+  /**
+   * What was thrown, if something was.
+   *
+   * @generated from field: graft.local.v1.Failure cause = 8;
+   */
+  cause?: Failure | undefined;
+};
+
+/**
+ * Describes the message graft.local.v1.Divergence.
+ * Use `create(DivergenceSchema)` to create a new message.
+ */
+export const DivergenceSchema: GenMessage<Divergence> = /*@__PURE__*/
+  messageDesc(file_graft_local_v1_local, 6);
+
+/**
+ * @generated from message graft.local.v1.Failure
+ */
+export type Failure = Message<"graft.local.v1.Failure"> & {
+  /**
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message graft.local.v1.Failure.
+ * Use `create(FailureSchema)` to create a new message.
+ */
+export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
+  messageDesc(file_graft_local_v1_local, 7);
 
