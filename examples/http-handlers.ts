@@ -34,7 +34,7 @@ async function handle(request: Request): Promise<Response> {
 const openClient = (token: string) =>
   Client.open({
     transport: httpTransport({
-      baseUrl: 'http://graft.example',
+      baseUrl: 'https://graft.example',
       token: async () => token,
       fetch: (input, init) => handle(new Request(input, init)),
     }),

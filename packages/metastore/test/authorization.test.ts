@@ -97,7 +97,7 @@ test('the headers of the request reach the decision, and its principal the log',
   const { authorize, asked } = allowing('create', 'write')
   const harness = openHarness({ authorize })
   const send = (input: RequestInfo | URL, init?: RequestInit) => harness.metastore.handler(new Request(input, init))
-  const transport = httpTransport({ baseUrl: 'http://graft.test', fetch: send, token: async () => 'secret-token' })
+  const transport = httpTransport({ baseUrl: 'https://graft.test', fetch: send, token: async () => 'secret-token' })
   await createClient(MetaService, transport.meta).commit(commitOf(newVolume(), 0))
   expect(asked.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer secret-token', 'Bearer secret-token'])
   expect(harness.events).toEqual([expect.objectContaining({ type: 'commit-accepted', principal: 'Bearer secret-token' })])

@@ -18,7 +18,7 @@ const TOO_MANY = { kind: 'exhausted', code: 'REQUESTS_TOO_MANY', retryAfterMs: 2
 /** A client over HTTP, without a network. */
 function overHttp(node: Node, name = 'alice') {
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => node.metastore.handler(new Request(input, init))
-  return createClient(MetaService, httpTransport({ baseUrl: 'http://graft.test', fetch, token: async () => name }).meta)
+  return createClient(MetaService, httpTransport({ baseUrl: 'https://graft.test', fetch, token: async () => name }).meta)
 }
 
 const byToken: Authorize = async ({ headers }) => ({ id: headers.get('authorization') as string })

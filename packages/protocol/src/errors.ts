@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type ErrorKind, isErrorKind, isTypedError } from '@graft-ts/volume'
 import { ErrorDetailSchema } from './gen/graft/v1/graft_pb.ts'
+import { secondsToMs } from './retry-after.ts'
 
 /** What is wrong with a message, a segment ref, or what this package was set up with. */
 export type ProtocolErrorCode =
@@ -60,7 +61,7 @@ export class RemoteError extends Error {
   readonly kind: ErrorKind
   /**
    * The server's code, or one of this package: `NO_ANSWER`, `OUTCOME_UNKNOWN`, `ABORTED`, `DENIED`, `METHOD_UNKNOWN`,
-   * `MESSAGE_TOO_LARGE`, `MESSAGE_INVALID`, `TOKEN_FAILED`.
+   * `MESSAGE_TOO_LARGE`, `MESSAGE_INVALID`, `HEADERS_TOO_LARGE`, `TOO_MANY_REQUESTS`, `TOKEN_FAILED`.
    */
   readonly code: string
   /** How long to wait before the next try, in milliseconds; `undefined`: no hint. */
@@ -158,8 +159,4 @@ function withoutDetail(error: ConnectError, hasEffect: boolean): readonly [Error
   if (code === Code.Internal && !isWireError && error.rawMessage.startsWith('serialize ')) return ['invalid', 'MESSAGE_INVALID']
   if (hasEffect) return ['unknown', 'OUTCOME_UNKNOWN']
   return code === Code.Canceled && !isWireError ? ['aborted', 'ABORTED'] : ['unavailable', 'NO_ANSWER']
-}
-
-function secondsToMs(header: string | null): number | undefined {
-  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined
 }

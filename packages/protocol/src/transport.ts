@@ -15,6 +15,8 @@ import { isTypedError } from '@graft-ts/volume'
 import { fromConnectError, ProtocolError, RemoteError, toConnectError } from './errors.ts'
 import { MetaService, PageService } from './gen/graft/v1/graft_pb.ts'
 import { ROUTER_OPTIONS } from './handler.ts'
+import { refusalOf } from './http-status.ts'
+import { LOOPBACK_URL } from './loopback.ts'
 
 /**
  * How a client reaches the two stores. Every call fails with a `RemoteError` and nothing else. A stream that is left before
@@ -36,6 +38,8 @@ export interface HttpTransportOptions {
   readonly fetch?: typeof fetch
   /** Asked before each request; sent as a bearer token. What it throws keeps its kind and code, if it has them. */
   readonly token?: () => Promise<string>
+  /** Whether the token may go over plain `http://` to another machine, as in a private network. Default false: refused. */
+  readonly allowPlainToken?: boolean
   /** Gives up on a call, streams included except `Watch`, after this time: 1 to 2^31 - 1. Default 60,000. */
   readonly timeoutMs?: number
 }
@@ -43,7 +47,6 @@ export interface HttpTransportOptions {
 const TIMEOUT_MS_DEFAULT = 60_000
 // What the timers of all runtimes can count to; they fire at once for more.
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
-const PAYLOAD_TOO_LARGE = 413
 // What Connect takes for "never".
 const NO_TIMEOUT_MS = 0
 const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, PageService.method.writePages.name])
@@ -58,8 +61,9 @@ export function httpTransport(options: HttpTransportOptions): GraftTransport {
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
     throw new ProtocolError('OPTIONS_INVALID', `timeoutMs must be 1 to 2^31 - 1, got=${timeoutMs}`)
   }
-  const open = (baseUrl: string): Transport =>
-    typedErrors(
+  const open = (baseUrl: string): Transport => {
+    if (options.token !== undefined && options.allowPlainToken !== true) checkTokenIsSafe(baseUrl)
+    return typedErrors(
       createConnectTransport({
         baseUrl: checkBaseUrl(baseUrl),
         useBinaryFormat: true,
@@ -68,6 +72,7 @@ export function httpTransport(options: HttpTransportOptions): GraftTransport {
         fetch: fetchOf(options.fetch),
       }),
     )
+  }
   const meta = open(options.baseUrl)
   return { meta, pages: options.pagesBaseUrl === undefined ? meta : open(options.pagesBaseUrl) }
 }
@@ -79,11 +84,16 @@ function checkBaseUrl(baseUrl: string): string {
   throw new ProtocolError('OPTIONS_INVALID', 'the address of a store must begin with http://, https:// or /')
 }
 
+// Whoever is on the way could read it, and do everything that it allows.
+function checkTokenIsSafe(url: string): void {
+  if (!/^http:/i.test(url) || LOOPBACK_URL.test(url.toLowerCase())) return
+  throw new ProtocolError('OPTIONS_INVALID', 'a token would go over plain http: use https, or set allowPlainToken')
+}
+
 /**
  * The fetch that Connect is given.
  *
- * A proxy answers 413 to a body over its own limit, which Connect has no code for: without this, a push that can never
- * succeed would look like one whose outcome is unknown, and be sent again for ever. Redirects are not followed, a token
+ * What proxies refuse with statuses that Connect has no code for gets its meaning here. Redirects are not followed, a token
  * must not go elsewhere. Connect says so by `error`, which Workers refuse; by `manual` they are answers like any other.
  */
 function fetchOf(given: typeof fetch | undefined): typeof fetch {
@@ -91,11 +101,12 @@ function fetchOf(given: typeof fetch | undefined): typeof fetch {
     // Some runtimes insist on being called without a receiver.
     const send = given ?? globalThis.fetch
     const response = await send(input, { ...init, redirect: 'manual' })
-    const { status, headers } = response
-    if (status !== PAYLOAD_TOO_LARGE && !isRedirect(status)) return response
+    const { status } = response
+    const refusal = refusalOf(response)
+    if (refusal === undefined && !isRedirect(status)) return response
     await response.body?.cancel()
-    if (isRedirect(status)) throw new ConnectError(`a redirect is not followed, status=${status}`, Code.Unknown)
-    throw new ConnectError('the request is larger than the server takes', Code.ResourceExhausted, headers)
+    if (refusal !== undefined) throw toConnectError(refusal)
+    throw new ConnectError(`a redirect is not followed, status=${status}`, Code.Unknown)
   }
 }
 

@@ -61,7 +61,7 @@ export function overHttp(
     const answer = async (): Promise<Response> => handler(request)
     return Promise.race([answer(), aborted])
   }
-  return httpTransport({ baseUrl: 'http://graft.test', fetch: send, ...options })
+  return httpTransport({ baseUrl: 'https://graft.test', fetch: send, ...options })
 }
 
 /** Both ways to the same stand-in. */

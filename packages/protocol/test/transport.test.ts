@@ -207,6 +207,16 @@ describe('HTTP: who answers is not a graft server', () => {
     ['401', () => html(401), ['denied', 'DENIED'], ['denied', 'DENIED']],
     ['403', () => html(403), ['denied', 'DENIED'], ['denied', 'DENIED']],
     ['413 of a proxy', () => html(413), ['exhausted', 'MESSAGE_TOO_LARGE'], ['exhausted', 'MESSAGE_TOO_LARGE']],
+    ['405', () => html(405), ['unsupported', 'METHOD_UNKNOWN'], ['unsupported', 'METHOD_UNKNOWN']],
+    ['407 of a proxy', () => html(407), ['denied', 'DENIED'], ['denied', 'DENIED']],
+    ['414', () => html(414), ['exhausted', 'HEADERS_TOO_LARGE'], ['exhausted', 'HEADERS_TOO_LARGE']],
+    ['415', () => html(415), ['unsupported', 'METHOD_UNKNOWN'], ['unsupported', 'METHOD_UNKNOWN']],
+    ['429 of a proxy', () => html(429), ['unavailable', 'TOO_MANY_REQUESTS'], ['unavailable', 'TOO_MANY_REQUESTS']],
+    ['431 for a long token', () => html(431), ['exhausted', 'HEADERS_TOO_LARGE'], ['exhausted', 'HEADERS_TOO_LARGE']],
+    ['451', () => html(451), ['denied', 'DENIED'], ['denied', 'DENIED']],
+    // What may have been done stays open.
+    ['408', () => html(408), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
+    ['418', () => html(418), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['a redirect', () => html(302), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['500', () => html(500), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
     ['502', () => html(502), ['unavailable', 'NO_ANSWER'], ['unknown', 'OUTCOME_UNKNOWN']],
@@ -227,6 +237,12 @@ describe('HTTP: who answers is not a graft server', () => {
     const committed = await errorOf(meta.commit({}))
     expect([committed?.kind, committed?.code]).toEqual(write)
     expect(pulled).toBeInstanceOf(RemoteError)
+  })
+
+  test('the hint of whoever refuses with 429 is kept', async () => {
+    const respond = () => new Response('slow down', { status: 429, headers: { 'retry-after': '7' } })
+    const error = await errorOf(createClient(MetaService, overHttp(respond).meta).commit({}))
+    expect(error).toMatchObject({ kind: 'unavailable', code: 'TOO_MANY_REQUESTS', retryAfterMs: 7000 })
   })
 
   test('a redirect is neither followed nor left to a mode that Workers refuse', async () => {
@@ -349,10 +365,31 @@ describe('HTTP: addresses', () => {
     await errorOf(createClient(MetaService, transport.meta).pull({}))
     await errorOf(createClient(PageService, transport.pages).describe({}))
     expect(urls).toEqual([
-      'http://graft.test/graft.v1.MetaService/Pull',
+      'https://graft.test/graft.v1.MetaService/Pull',
       'https://pages.test/graft/graft.v1.PageService/Describe',
     ])
   })
+
+  test.each(['http://graft.test', 'http://localhost.graft.test', 'http://10.0.0.7:7420'])(
+    'no token goes to %s in the clear',
+    (url) => {
+      const token = async () => 'secret'
+      const refusal = { kind: 'invalid', code: 'OPTIONS_INVALID' }
+      expect(() => httpTransport({ baseUrl: url, token })).toThrow(expect.objectContaining(refusal))
+      expect(() => httpTransport({ baseUrl: 'https://graft.test', pagesBaseUrl: url, token })).toThrow(
+        expect.objectContaining(refusal),
+      )
+      expect(() => httpTransport({ baseUrl: url })).not.toThrow()
+      expect(() => httpTransport({ baseUrl: url, token, allowPlainToken: true })).not.toThrow()
+    },
+  )
+
+  test.each(['http://localhost:7420', 'http://127.0.0.1', 'http://[::1]:7420/x', '/graft', 'https://graft.test'])(
+    'a token may go to %s',
+    (url) => {
+      expect(() => httpTransport({ baseUrl: url, token: async () => 'secret' })).not.toThrow()
+    },
+  )
 
   test.each(['', 'graft.test', 'ftp://graft.test', 'http://', 'localhost:80'])('%s is refused at once', (baseUrl) => {
     expect(() => httpTransport({ baseUrl })).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID', kind: 'invalid' }))

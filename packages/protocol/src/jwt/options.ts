@@ -1,5 +1,6 @@
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ProtocolError } from '../errors.ts'
+import { LOOPBACK_URL } from '../loopback.ts'
 import type { Jwk } from './algorithms.ts'
 import { type JwtLog, safeLog } from './events.ts'
 import { bindKey, fixedKeys, KEYS_MAX, type KeySource, problemOf } from './key-set.ts'
@@ -54,7 +55,6 @@ export interface JwtPolicy {
 
 const CLOCK_TOLERANCE_MS = { default: 30_000, min: 0, max: 300_000 }
 const LIFETIME_MS = { default: 86_400_000, min: 1000, max: 366 * 86_400_000 }
-const LOOPBACK_URL = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$)/
 
 /** Fills in the defaults. Throws {@link ProtocolError} `OPTIONS_INVALID`, with nothing of any key in its text. */
 export function jwtPolicy(options: JwtOptions): JwtPolicy {
