@@ -1,8 +1,8 @@
 import { type Authorize, type CommitProposal, checked, type Principal } from '@graft-ts/protocol'
+import type { Call, RequestSlots } from '@graft-ts/protocol/service'
 import { LSN_NONE, type VolumeId, volumeIdFromBytes } from '@graft-ts/volume'
-import type { Call } from './calls.ts'
 import { MetastoreError } from './errors.ts'
-import type { RequestSlots } from './request-slots.ts'
+import type { MetaMethod } from './events.ts'
 
 /** The names in a commit. */
 export type CommitNames = Pick<CommitProposal, 'volumeId' | 'baseLsn' | 'commitId' | 'clientId'>
@@ -29,7 +29,7 @@ export class Admission {
   }
 
   /** The volume that somebody may read. */
-  async reader(call: Call, volumeIdBytes: Uint8Array): Promise<VolumeId> {
+  async reader(call: Call<MetaMethod>, volumeIdBytes: Uint8Array): Promise<VolumeId> {
     this.checkOpen()
     const volumeId = checked('volume', () => volumeIdFromBytes(volumeIdBytes))
     call.about(volumeId)
@@ -38,7 +38,7 @@ export class Admission {
   }
 
   /** Who commits. The first commit of a volume needs both `create` and `write`. */
-  async writer(call: Call, names: CommitNames): Promise<Principal> {
+  async writer(call: Call<MetaMethod>, names: CommitNames): Promise<Principal> {
     const { volumeId, baseLsn } = names
     const { headers } = call
     call.about(volumeId)
@@ -52,7 +52,7 @@ export class Admission {
    * Who may read all of several volumes, and until when. One that may not be read refuses them all, so that nothing is told
    * of any.
    */
-  async watcher(call: Call, volumeIds: Iterable<VolumeId>): Promise<Principal> {
+  async watcher(call: Call<MetaMethod>, volumeIds: Iterable<VolumeId>): Promise<Principal> {
     const { headers } = call
     const asked = Array.from(volumeIds, (volumeId) => this.#authorize({ headers, action: 'read', volumeId, isMetadata: true }))
     const principals = await Promise.all(asked)
@@ -65,7 +65,7 @@ export class Admission {
     return { id, ...(expiresAtMs !== NEVER_MS && { expiresAtMs }) }
   }
 
-  #enter(call: Call, { id }: Principal): void {
+  #enter(call: Call<MetaMethod>, { id }: Principal): void {
     call.principal = id
     call.onEnd(this.#slots.enterAs(id))
   }

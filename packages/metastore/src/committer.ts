@@ -1,11 +1,11 @@
 import type { AppendOutcome, CommitLogs } from '@graft-ts/commit-log'
 import { type CommitRequest, commitNamesFromWire, type MetaLimits, type Principal, type RefSigner } from '@graft-ts/protocol'
+import type { Call } from '@graft-ts/protocol/service'
 import { isTypedError } from '@graft-ts/volume'
 import type { Admission, CommitNames } from './admission.ts'
 import { attemptFromWire } from './attempt.ts'
-import type { Call } from './calls.ts'
 import { throwIfAborted } from './errors.ts'
-import type { MetastoreLog } from './events.ts'
+import type { MetaMethod, MetastoreLog } from './events.ts'
 import type { Counters } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
 import { publishSafely, type WatchBus } from './watch/bus.ts'
@@ -31,7 +31,7 @@ export class Committer {
   }
 
   /** What becomes of a commit. */
-  async commit(call: Call, request: CommitRequest): Promise<AppendOutcome> {
+  async commit(call: Call<MetaMethod>, request: CommitRequest): Promise<AppendOutcome> {
     const { admission } = this.#options
     admission.checkOpen()
     const names = commitNamesFromWire(request)

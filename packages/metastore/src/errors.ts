@@ -5,7 +5,6 @@ export type MetastoreErrorCode =
   | 'METASTORE_OPTIONS'
   | 'METASTORE_CLOSED'
   | 'REQUEST_ABORTED'
-  | 'REQUESTS_TOO_MANY'
   | 'HISTORY_RANGE'
   | 'HISTORY_TOO_LONG'
   | 'SNAPSHOT_TOO_EARLY'
@@ -21,7 +20,6 @@ const KIND_OF: Readonly<Record<MetastoreErrorCode, MetastoreErrorKind>> = {
   // A client that meets a server on its way down should come back, not believe that it has itself been closed.
   METASTORE_CLOSED: 'unavailable',
   REQUEST_ABORTED: 'aborted',
-  REQUESTS_TOO_MANY: 'exhausted',
   HISTORY_RANGE: 'invalid',
   HISTORY_TOO_LONG: 'exhausted',
   SNAPSHOT_TOO_EARLY: 'missing',

@@ -1,3 +1,4 @@
+import type { CallFailure, RefusedCall } from '@graft-ts/protocol/service'
 import type { ClientId, CommitId, Lsn, VolumeId } from '@graft-ts/volume'
 
 /** The calls of the service that are about a volume. */
@@ -54,39 +55,8 @@ export type MetastoreEvent =
       readonly code: string
       readonly error: unknown
     }
-  | {
-      /** A call that was turned away before its body was read. */
-      readonly type: 'request-refused'
-      /** Such as `Pull`. */
-      readonly method: string
-      readonly kind: string
-      readonly code: string
-      readonly error: unknown
-    }
-  | {
-      readonly type: 'request-failed'
-      readonly method: MetaMethod
-      /** `undefined`: the request named none. */
-      readonly volumeId: VolumeId | undefined
-      /** `undefined`: the caller was not let in. */
-      readonly principal: string | undefined
-      readonly kind: string
-      readonly code: string
-      /** What was thrown. The client is told kind and code, and the text only of typed errors. */
-      readonly error: unknown
-    }
+  | (RefusedCall & { readonly type: 'request-refused' })
+  | (CallFailure<MetaMethod> & { readonly type: 'request-failed' })
 
 /** Takes the events. What it throws is ignored. */
 export type MetastoreLog = (event: MetastoreEvent) => void
-
-/** A log that cannot fail its caller. */
-export function safeLog(log: MetastoreLog | undefined): MetastoreLog {
-  if (log === undefined) return () => undefined
-  return (event) => {
-    try {
-      log(event)
-    } catch {
-      // A broken log must not break a commit that is already durable.
-    }
-  }
-}

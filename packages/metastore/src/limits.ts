@@ -1,8 +1,9 @@
 import { META_LIMITS_DEFAULT, type MetaLimits } from '@graft-ts/protocol'
+import type { RequestLimits } from '@graft-ts/protocol/service'
 import { MetastoreError } from './errors.ts'
 
 /** Ceilings of a meta store. `describe` tells clients those of {@link MetaLimits}, so that they can keep to them. */
-export interface MetastoreLimits extends MetaLimits {
+export interface MetastoreLimits extends MetaLimits, RequestLimits {
   /** Commits in one history. Default 100,000. */
   readonly historyCommitsMax: number
   /** Calls of the handler under way at a time, watches not counted. Default 1,024. */

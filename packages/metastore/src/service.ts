@@ -2,7 +2,6 @@ import type { ConnectRouter } from '@connectrpc/connect'
 import { CommitLogError, type CommitLogs } from '@graft-ts/commit-log'
 import {
   type AdmitCall,
-  type ArrivingCall,
   checked,
   commitAnswerToWire,
   type FetchHandlerOptions,
@@ -24,22 +23,28 @@ import {
   watchEventToWire,
   watchRequestFromWire,
 } from '@graft-ts/protocol'
+import { admitArrivals, type Call, Calls, kindAndCode, type RefusedCall, RequestSlots, safeLog } from '@graft-ts/protocol/service'
 import { type CommitRecord, LSN_NONE, type Lsn, parseLsn, snapshotOf, systemTimers, type VolumeId } from '@graft-ts/volume'
 import { Admission, metastoreClosed } from './admission.ts'
-import { type Call, Calls, kindAndCode } from './calls.ts'
 import { Committer } from './committer.ts'
-import { MetastoreError, requestAborted, throwIfAborted } from './errors.ts'
-import { type MetastoreLog, safeLog } from './events.ts'
+import { MetastoreError, requestAborted, storeFailure, throwIfAborted } from './errors.ts'
+import type { MetaMethod, MetastoreLog } from './events.ts'
 import { historyRange, readHistory } from './history.ts'
 import { fieldsMaxOf, type MetastoreLimits, resolveLimits } from './limits.ts'
 import { type Counters, type MetastoreMetrics, newCounters } from './metrics.ts'
 import { type MetastoreOptions, resolveStaleness } from './options.ts'
-import { RequestSlots } from './request-slots.ts'
 import { Telemetry } from './telemetry.ts'
 import { resolveWatchSettings, type WatchSettings } from './watch/settings.ts'
 import { Watches } from './watch/watches.ts'
 
 const FEATURES: readonly string[] = ['history', 'watch']
+const COUNTER_OF = {
+  pull: 'pulls',
+  commit: 'commits',
+  getSnapshot: 'snapshots',
+  history: 'histories',
+  watch: 'watches',
+} as const satisfies Record<MetaMethod, keyof Counters>
 
 /** The calls of the meta service. */
 export class MetastoreServer {
@@ -50,9 +55,9 @@ export class MetastoreServer {
   readonly #log: MetastoreLog
   readonly #counters: Counters = newCounters()
   readonly #slots: RequestSlots
-  readonly #admit: AdmitCall | undefined
+  readonly #admit: AdmitCall
   readonly #telemetry: Telemetry
-  readonly #calls: Calls
+  readonly #calls: Calls<MetaMethod>
   readonly #admission: Admission
   readonly #committer: Committer
   readonly #watches: Watches
@@ -67,12 +72,25 @@ export class MetastoreServer {
     const log = safeLog(options.log)
     this.#log = log
     const counters = this.#counters
-    this.#admit = options.admit
-    this.#slots = new RequestSlots(this.limits)
+    const slots = new RequestSlots(this.limits)
+    this.#slots = slots
+    const onRefused = (refused: RefusedCall): void => {
+      counters.refusedRequests += 1
+      log({ type: 'request-refused', ...refused })
+    }
+    this.#admit = admitArrivals({ slots, admit: options.admit, onRefused })
     const telemetry = new Telemetry(options.telemetry ?? {}, nowMs)
     this.#telemetry = telemetry
-    this.#calls = new Calls(log, counters, telemetry)
-    const admission = new Admission(requireAuthorize(options.authorize), this.#slots)
+    this.#calls = new Calls({
+      telemetry,
+      onBegin: (method) => void (counters[COUNTER_OF[method]] += 1),
+      onFailed: (failure) => {
+        counters.failedRequests += 1
+        log({ type: 'request-failed', ...failure })
+      },
+      told: storeFailure,
+    })
+    const admission = new Admission(requireAuthorize(options.authorize), slots)
     this.#admission = admission
     const { limits } = this
     this.#committer = new Committer({ logs, admission, limits, refs: options.refs, bus, log, counters, telemetry })
@@ -81,7 +99,7 @@ export class MetastoreServer {
       log({ type: 'probe-failed', volumeId, ...kindAndCode(error), error })
     }
     this.#watches = new Watches({ settings: this.#settings, logs, bus, timers, nowMs, onProbeFailed })
-    telemetry.observe(() => this.metrics(), options.telemetry?.storeRequests)
+    telemetry.observeSizes(() => this.metrics(), options.telemetry?.storeRequests)
   }
 
   /** What a handler lets strangers have before anybody has decided about their calls. */
@@ -89,7 +107,7 @@ export class MetastoreServer {
     return {
       requestBytesMax: this.limits.requestBytesMax,
       fieldsMax: fieldsMaxOf(this.limits, this.#settings),
-      admit: (call) => this.#admitCall(call),
+      admit: this.#admit,
     }
   }
 
@@ -126,18 +144,7 @@ export class MetastoreServer {
     await Promise.allSettled(this.#committing)
   }
 
-  async #admitCall(call: ArrivingCall): Promise<void> {
-    try {
-      this.#slots.enter(call.signal)
-      await this.#admit?.(call)
-    } catch (error) {
-      this.#counters.refusedRequests += 1
-      this.#log({ type: 'request-refused', method: call.method, ...kindAndCode(error), error })
-      throw error
-    }
-  }
-
-  async #pull(call: Call, request: PullRequest): Promise<PullResponse> {
+  async #pull(call: Call<MetaMethod>, request: PullRequest): Promise<PullResponse> {
     const volumeId = await this.#admission.reader(call, request.volumeId)
     const { since, atLeast } = checked('pull', () => ({ since: parseLsn(request.since), atLeast: parseLsn(request.atLeast) }))
     const { signal } = call
@@ -148,7 +155,7 @@ export class MetastoreServer {
     return pullAnswerToWire({ snapshot: snapshotOf(head), changes })
   }
 
-  async #getSnapshot(call: Call, request: SnapshotRequest): Promise<Snapshot> {
+  async #getSnapshot(call: Call<MetaMethod>, request: SnapshotRequest): Promise<Snapshot> {
     const volumeId = await this.#admission.reader(call, request.volumeId)
     const { lsn, timeMs } = checked('snapshot', () => ({
       lsn: parseLsn(request.lsn),
@@ -160,7 +167,7 @@ export class MetastoreServer {
     return snapshotToWire(snapshotOf(record))
   }
 
-  async #recordAt({ signal }: Call, volumeId: VolumeId, lsn: Lsn, timeMs: number | undefined): Promise<CommitRecord> {
+  async #recordAt({ signal }: Call<MetaMethod>, volumeId: VolumeId, lsn: Lsn, timeMs: number | undefined): Promise<CommitRecord> {
     const log = this.#logs.volume(volumeId)
     if (timeMs === undefined) return lsn === LSN_NONE ? this.#head(volumeId, LSN_NONE, signal) : log.record(lsn, { signal })
     if (lsn !== LSN_NONE) throw new ProtocolError('MESSAGE_INVALID', 'a snapshot at an LSN and at a time')
@@ -169,7 +176,7 @@ export class MetastoreServer {
     throw new MetastoreError('SNAPSHOT_TOO_EARLY', `the volume had no commit then, timestamp_ms=${timeMs}`)
   }
 
-  async *#history(call: Call, request: HistoryRequest): AsyncGenerator<HistoryEntry, void, undefined> {
+  async *#history(call: Call<MetaMethod>, request: HistoryRequest): AsyncGenerator<HistoryEntry, void, undefined> {
     const { signal } = call
     const volumeId = await this.#admission.reader(call, request.volumeId)
     const { from, to } = checked('history', () => ({ from: parseLsn(request.from), to: parseLsn(request.to) }))
@@ -182,7 +189,7 @@ export class MetastoreServer {
     this.#answered(call, 'history', range.last)
   }
 
-  async *#watch(call: Call, request: WatchRequest): AsyncGenerator<WatchEvent, void, undefined> {
+  async *#watch(call: Call<MetaMethod>, request: WatchRequest): AsyncGenerator<WatchEvent, void, undefined> {
     const { signal } = call
     this.#admission.checkOpen()
     const known = watchRequestFromWire(request, this.#settings)
@@ -211,7 +218,7 @@ export class MetastoreServer {
     }
   }
 
-  #answered(call: Call, method: 'pull' | 'getSnapshot' | 'history', lsn: Lsn): void {
+  #answered(call: Call<MetaMethod>, method: 'pull' | 'getSnapshot' | 'history', lsn: Lsn): void {
     const { volumeId, principal } = call as { readonly volumeId: VolumeId; readonly principal: string }
     this.#log({ type: 'read-answered', method, volumeId, principal, lsn })
   }

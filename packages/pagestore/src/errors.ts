@@ -17,13 +17,14 @@ export type PagestoreErrorCode =
   | 'STORE_FAILED'
 
 /** The kinds that this package throws; they mean the same in every package. */
-export type PagestoreErrorKind = 'invalid' | 'exhausted' | 'unavailable' | 'corrupt' | 'unsupported' | 'aborted' | 'closed'
+export type PagestoreErrorKind = 'invalid' | 'exhausted' | 'unavailable' | 'corrupt' | 'unsupported' | 'aborted'
 
 const KINDS: Readonly<Record<PagestoreErrorCode, PagestoreErrorKind>> = {
   PAGESTORE_OPTIONS: 'invalid',
   PAGESTORE_CREATE: 'unsupported',
   PAGESTORE_BUSY: 'exhausted',
-  PAGESTORE_CLOSED: 'closed',
+  // A client that meets a server on its way down should come back, not believe that it has itself been closed.
+  PAGESTORE_CLOSED: 'unavailable',
   REQUEST_ABORTED: 'aborted',
   WRITE_BYTES: 'exhausted',
   READ_BYTES: 'exhausted',
@@ -66,7 +67,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 // How long to wait for a store that slows its callers down and does not say for how long.
 const THROTTLED_RETRY_MS = 1000
 // What these say is true for the caller too. The others (`denied`, `missing`, …) are about this server and its store.
-const STORE_KINDS_TOLD: ReadonlySet<string> = new Set(['unavailable', 'exhausted', 'aborted', 'closed', 'corrupt'])
+const STORE_KINDS_TOLD: ReadonlySet<string> = new Set(['unavailable', 'exhausted', 'aborted', 'corrupt'])
 
 /** What a caller is told about an error of an object store, wherever it was met; other errors come back as they are. */
 export function storeFailure(error: unknown): unknown {

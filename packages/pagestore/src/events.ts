@@ -1,4 +1,8 @@
-import type { CommitId, SegmentId, VolumeId } from '@graft-ts/volume'
+import type { CallFailure, RefusedCall } from '@graft-ts/protocol/service'
+import type { CommitId, Lsn, SegmentId, VolumeId } from '@graft-ts/volume'
+
+/** The calls of the service that are about a volume. */
+export type PageMethod = 'writePages' | 'readPages'
 
 /** What the page store reports while it works. Holds ids, counts and codes: never page contents, tokens or signatures. */
 export type PagestoreEvent =
@@ -35,23 +39,25 @@ export type PagestoreEvent =
       readonly isFinal: boolean
     }
   | {
-      readonly type: 'request-failed'
-      readonly method: 'writePages' | 'readPages'
-      readonly kind: string
-      readonly code: string
+      /** A write that was answered: its pages are durable, and no commit needs to refer to them yet. */
+      readonly type: 'pages-written'
+      readonly volumeId: VolumeId
+      readonly principal: string
+      readonly segmentId: SegmentId
+      readonly pages: number
+      /** Before compression. */
+      readonly pageBytes: number
     }
+  | {
+      /** A read that was answered to its end. */
+      readonly type: 'pages-read'
+      readonly volumeId: VolumeId
+      readonly principal: string
+      readonly lsn: Lsn
+      readonly pages: number
+    }
+  | (RefusedCall & { readonly type: 'request-refused' })
+  | (CallFailure<PageMethod> & { readonly type: 'request-failed' })
 
 /** Takes the events. What it throws is ignored. */
 export type PagestoreLog = (event: PagestoreEvent) => void
-
-/** A log that cannot fail its caller. */
-export function safeLog(log: PagestoreLog | undefined): PagestoreLog {
-  if (log === undefined) return () => undefined
-  return (event) => {
-    try {
-      log(event)
-    } catch {
-      // A broken log must not break a write that is already durable.
-    }
-  }
-}

@@ -1,8 +1,10 @@
+import type { PageLimits } from '@graft-ts/protocol'
+import type { RequestLimits } from '@graft-ts/protocol/service'
 import { SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_OVERHEAD_BYTES } from '@graft-ts/volume'
 import { PagestoreError } from './errors.ts'
 
 /** Ceilings of a page store. `describe` tells clients those that concern them, so that they split bigger requests. */
-export interface PagestoreLimits {
+export interface PagestoreLimits extends PageLimits, RequestLimits {
   /** Bytes of one request body. Default 8 MiB. */
   readonly requestBytesMax: number
   /** Pages of one write. Default 1,024. */
@@ -29,6 +31,10 @@ export interface PagestoreLimits {
   readonly uploadTimeoutMs: number
   /** First pause before an upload is tried again, milliseconds; it doubles each time, less a random half. Default 100. */
   readonly uploadRetryDelayMs: number
+  /** Calls of the handler under way at a time. Default 1,024. */
+  readonly requestsMax: number
+  /** Calls of one principal under way at a time. Default 256. */
+  readonly requestsPerPrincipalMax: number
   /** Ranged reads at the same time, over all requests. Default 64; a Worker may have 6 connections. */
   readonly getsInFlightMax: number
   /** Ranged reads at the same time of one request. Default 16. */
@@ -58,6 +64,8 @@ export const DEFAULT_LIMITS: PagestoreLimits = {
   uploadAttemptsMax: 4,
   uploadTimeoutMs: 30_000,
   uploadRetryDelayMs: 100,
+  requestsMax: 1024,
+  requestsPerPrincipalMax: 256,
   getsInFlightMax: 64,
   getsPerRequestMax: 16,
   getsWaitingMax: 4096,

@@ -4,6 +4,8 @@ export interface PagestoreMetrics {
   readonly readRequests: number
   /** Requests of either kind that were answered with an error. */
   readonly failedRequests: number
+  /** Requests that were turned away before their body was read. */
+  readonly refusedRequests: number
   readonly pagesWritten: number
   readonly pagesRead: number
   /** Pages of answers that were never written, or cut off: they cost no I/O. */
@@ -26,8 +28,15 @@ export interface PagestoreMetrics {
   readonly framesShared: number
   /** Frames that failed their checks (I11). */
   readonly framesRejected: number
+  /** Calls of the handler that are not over. */
+  readonly requestsInFlightNow: number
   /** Bytes of accepted writes that are not durable yet. */
   readonly writeBytesInFlightNow: number
+  /** Bytes of writes that wait for room. */
+  readonly writeBytesWaitingNow: number
+  readonly getsInFlightNow: number
+  /** Ranged reads that wait for their turn. */
+  readonly getsWaitingNow: number
   /** Bytes of expanded frames in memory. */
   readonly cacheBytesNow: number
 }
@@ -41,6 +50,7 @@ export function newCounters(): Counters {
     writeRequests: 0,
     readRequests: 0,
     failedRequests: 0,
+    refusedRequests: 0,
     pagesWritten: 0,
     pagesRead: 0,
     zeroPagesRead: 0,

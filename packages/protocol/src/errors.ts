@@ -15,6 +15,8 @@ export type ProtocolErrorCode =
   | 'REFS_TOO_MANY'
   | 'INLINE_TOO_LARGE'
   | 'WATCH_TOO_LARGE'
+  | 'REQUESTS_TOO_MANY'
+  | 'BODY_TIMEOUT'
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
   | 'ACCESS_DENIED'
@@ -34,6 +36,9 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   REFS_TOO_MANY: 'exhausted',
   INLINE_TOO_LARGE: 'exhausted',
   WATCH_TOO_LARGE: 'exhausted',
+  REQUESTS_TOO_MANY: 'exhausted',
+  // Half a message has no effect, so that its sender may try again on a better line.
+  BODY_TIMEOUT: 'unavailable',
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
   ACCESS_DENIED: 'denied',
@@ -47,11 +52,14 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   readonly kind: ProtocolErrorKind
   readonly code: ProtocolErrorCode
+  /** How long to wait before the next try, in milliseconds; `undefined`: no hint. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ProtocolErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ProtocolErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options)
     this.code = code
     this.kind = KIND_OF[code]
+    this.retryAfterMs = options?.retryAfterMs
   }
 }
 

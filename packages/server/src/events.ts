@@ -37,15 +37,3 @@ export type ServerEvent =
 
 /** Takes the events. What it throws is ignored. */
 export type ServerLog = (event: ServerEvent) => void
-
-/** A log that cannot fail its caller. */
-export function safeLog(log: ServerLog | undefined): ServerLog {
-  if (log === undefined) return () => undefined
-  return (event) => {
-    try {
-      log(event)
-    } catch {
-      // A broken log must not break a request.
-    }
-  }
-}

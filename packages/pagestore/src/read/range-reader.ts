@@ -28,6 +28,16 @@ export class RangeReader {
     this.#gets = new Budget({ max: getsInFlightMax, waitingMax: getsWaitingMax, retryAfterMs: 100 })
   }
 
+  /** Reads under way. */
+  get inFlight(): number {
+    return this.#gets.used
+  }
+
+  /** Reads that wait for their turn. */
+  get waiting(): number {
+    return this.#gets.waiting
+  }
+
   /** Whether reads are waiting for their turn. */
   get isBusy(): boolean {
     return this.#gets.waiting > 0

@@ -84,6 +84,11 @@ export class SegmentWriter {
     return this.#bytes.used
   }
 
+  /** Bytes of writes that wait for room. */
+  get bytesWaiting(): number {
+    return this.#bytes.waiting
+  }
+
   /**
    * Stores a run.
    *

@@ -22,7 +22,7 @@ describe('uploads that fail', () => {
     expect(tries.length).toBe(3)
     expect(new Set(tries.map((attempt) => attempt.key)).size).toBe(1)
     expect(tries[1]?.bytes).toEqual(tries[0]?.bytes)
-    expect(events.map((event) => event.type)).toEqual(['upload-retried', 'upload-retried', 'segment-written'])
+    expect(events.map((event) => event.type)).toEqual(['upload-retried', 'upload-retried', 'segment-written', 'pages-written'])
   })
 
   test('pauses grow, with jitter, and are bounded', async () => {

@@ -213,7 +213,7 @@ describe('close', () => {
     await settle()
     // The second group did not wait for the first upload to end.
     expect(gates.length).toBe(2)
-    expect(await outcomeOf(write(newVolume(), pagesOf([3])))).toBe('closed PAGESTORE_CLOSED')
+    expect(await outcomeOf(write(newVolume(), pagesOf([3])))).toBe('unavailable PAGESTORE_CLOSED')
     gates[1]?.open()
     await settle()
     expect(isClosed).toBe(false)
@@ -238,7 +238,7 @@ describe('close', () => {
     const closing = pagestore.close()
     gates[0]?.open()
     await first
-    expect(await second).toBe('closed PAGESTORE_CLOSED')
+    expect(await second).toBe('unavailable PAGESTORE_CLOSED')
     await closing
   })
 
@@ -247,7 +247,7 @@ describe('close', () => {
     const volumeId = newVolume()
     const lsn = await commit(volumeId, { base: 0, pageCount: 1, refs: [await write(volumeId, pagesOf([1]))] })
     await pagestore.close()
-    expect(await outcomeOf(read(volumeId, lsn, [1]))).toBe('closed PAGESTORE_CLOSED')
+    expect(await outcomeOf(read(volumeId, lsn, [1]))).toBe('unavailable PAGESTORE_CLOSED')
   })
 
   test('may be called twice, and when nothing was written', async () => {

@@ -52,18 +52,6 @@ export type JwtEvent =
 /** Takes the events. What it throws is ignored. */
 export type JwtLog = (event: JwtEvent) => void
 
-/** A log that cannot fail its caller. */
-export function safeLog(log: JwtLog | undefined): JwtLog {
-  if (log === undefined) return () => undefined
-  return (event) => {
-    try {
-      log(event)
-    } catch {
-      // A broken log must not turn a refusal into something else.
-    }
-  }
-}
-
 /** Ends the check of a token. Never leaves this package: the caller gets `ACCESS_DENIED`. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'

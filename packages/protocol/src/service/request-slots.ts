@@ -1,6 +1,14 @@
-import { MetastoreError } from './errors.ts'
+import { ProtocolError } from '../errors.ts'
 
-// About what a request takes while a meta store is busy.
+/** How many calls a store works on at a time. */
+export interface RequestLimits {
+  /** Calls of the handler under way at a time. */
+  readonly requestsMax: number
+  /** Calls of one principal under way at a time. */
+  readonly requestsPerPrincipalMax: number
+}
+
+// About what a request takes while a store is busy.
 const RETRY_AFTER_MS = 250
 
 /** Bounds the calls that are under way at the same time. */
@@ -10,7 +18,7 @@ export class RequestSlots {
   readonly #inAll = new Set<AbortSignal>()
   readonly #of = new Map<string, number>()
 
-  constructor(limits: { readonly requestsMax: number; readonly requestsPerPrincipalMax: number }) {
+  constructor(limits: RequestLimits) {
     this.#max = limits.requestsMax
     this.#perPrincipalMax = limits.requestsPerPrincipalMax
   }
@@ -23,7 +31,7 @@ export class RequestSlots {
   /**
    * Counts a call of which nothing is known yet, until its signal fires.
    *
-   * @throws {@link MetastoreError} `REQUESTS_TOO_MANY`.
+   * @throws {@link ProtocolError} `REQUESTS_TOO_MANY`.
    */
   enter(signal: AbortSignal): void {
     if (this.#inAll.size >= this.#max) throw tooMany(`requests=${this.#max}`)
@@ -41,7 +49,7 @@ export class RequestSlots {
    * Counts a call of a principal.
    *
    * @returns Ends that; to be called once.
-   * @throws {@link MetastoreError} `REQUESTS_TOO_MANY`.
+   * @throws {@link ProtocolError} `REQUESTS_TOO_MANY`.
    */
   enterAs(principal: string): () => void {
     const count = this.#of.get(principal) ?? 0
@@ -55,6 +63,6 @@ export class RequestSlots {
   }
 }
 
-function tooMany(most: string): MetastoreError {
-  return new MetastoreError('REQUESTS_TOO_MANY', `too many requests at a time, most ${most}`, { retryAfterMs: RETRY_AFTER_MS })
+function tooMany(most: string): ProtocolError {
+  return new ProtocolError('REQUESTS_TOO_MANY', `too many requests at a time, most ${most}`, { retryAfterMs: RETRY_AFTER_MS })
 }

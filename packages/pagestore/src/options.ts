@@ -1,0 +1,74 @@
+import type { CommitLogs } from '@graft-ts/commit-log'
+import type { AdmitCall, Authorize, CorsOptions, RefSigner } from '@graft-ts/protocol'
+import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { FrameCodec, IdSource, Timers } from '@graft-ts/volume'
+import { PagestoreError } from './errors.ts'
+import type { PagestoreLog } from './events.ts'
+import type { PagestoreLimits } from './limits.ts'
+import type { PagestoreTelemetry } from './telemetry.ts'
+import type { WritePolicy } from './write/segment-grouping.ts'
+import type { SegmentScope } from './write/segment-writer.ts'
+
+/** What a page store is made of. Everything that touches the world comes in here. */
+export interface PagestoreOptions {
+  /** Where pages are at an LSN. */
+  readonly logs: CommitLogs
+  /** Holds the segments; must be able to create objects if absent. */
+  readonly segments: ObjectStore
+  /** Holds the commit objects, in which inline frames lie; may be the same store. */
+  readonly commits: ObjectStore
+  /** Asked before anything tells whether a volume exists. There is no default. */
+  readonly authorize: Authorize
+  /** Signs the refs that writes are answered with. */
+  readonly refs: RefSigner
+  readonly limits?: Partial<PagestoreLimits>
+  /** Asked by the handler before it reads a body: the place for rate limits. Default: every call is read. */
+  readonly admit?: AdmitCall
+  /** Which pages of the web may call the handler. Default: none. */
+  readonly cors?: CorsOptions
+  /** Where spans and metrics go. Default: to what the process has registered with OpenTelemetry. */
+  readonly telemetry?: PagestoreTelemetry
+  /** When gathered writes are uploaded. Default: `{ type: 'latency' }`. */
+  readonly policy?: WritePolicy
+  /** Whether volumes share segments (default), or each has its own under its own prefix. Reading finds both. */
+  readonly segmentScope?: SegmentScope
+  /** Clock and randomness for segment ids and pauses. Default: the system's. */
+  readonly idSource?: IdSource
+  /** Default: the web's compression streams. */
+  readonly codec?: FrameCodec
+  /** Memory for expanded frames in bytes; 0: none are kept. Default 64 MiB. */
+  readonly cacheBytesMax?: number
+  /** Default: the runtime's timers. */
+  readonly timers?: Timers
+  /** Told what happens; holds no page contents and no secrets. */
+  readonly log?: PagestoreLog
+}
+
+/** Memory for expanded frames where the caller names none: 64 MiB. */
+const CACHE_BYTES_DEFAULT = 64 * 2 ** 20
+const INTERVAL_MS_MAX = 60_000
+
+// Callers without types get an error too: an option that is not understood must not be ignored.
+
+/** Decides when segments are uploaded. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */
+export function resolvePolicy(policy: WritePolicy = { type: 'latency' }): WritePolicy {
+  if (policy.type === 'latency') return policy
+  if (policy.type === 'cost' && policy.intervalMs >= 0 && policy.intervalMs <= INTERVAL_MS_MAX) return policy
+  throw optionError(`policy must be latency, or cost with an interval of 0 to ${INTERVAL_MS_MAX} ms`)
+}
+
+/** Decides who shares segments. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */
+export function resolveScope(scope: SegmentScope = 'shared'): SegmentScope {
+  if (scope === 'shared' || scope === 'volume') return scope
+  throw optionError('segmentScope must be shared or volume')
+}
+
+/** Decides how much memory frames may take. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */
+export function resolveCacheBytes(bytes: number = CACHE_BYTES_DEFAULT): number {
+  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
+  throw optionError(`cacheBytesMax must be a whole number of bytes, got=${bytes}`)
+}
+
+function optionError(message: string): PagestoreError {
+  return new PagestoreError('PAGESTORE_OPTIONS', message)
+}
