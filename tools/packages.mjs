@@ -23,7 +23,7 @@ const NODE_ENTRIES = ['@graft-ts/server', '@graft-ts/storage-adapters/fs']
 
 /** Whether an entry, by the name that one imports, is for Node alone. */
 export function isNodeEntry(name) {
-  return NODE_ENTRIES.some((entry) => name === entry || name.startsWith(`${entry}/`))
+  return name.endsWith('/node') || NODE_ENTRIES.some((entry) => name === entry || name.startsWith(`${entry}/`))
 }
 
 /** Prints what is wrong, or that nothing is, and sets the exit code. */

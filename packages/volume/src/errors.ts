@@ -66,17 +66,24 @@ export type VolumeErrorCode =
   | 'SEGMENT_REF'
   | 'SEGMENT_FULL'
   | 'RECORD_TOO_LARGE'
+  | 'CODEC_UNSUPPORTED'
 
-/** An id, position, page or set given by the caller is outside its range. Fix the call. */
+const VOLUME_ERROR_KINDS: { readonly [code in VolumeErrorCode]?: VolumeError['kind'] } = {
+  SEGMENT_FULL: 'exhausted',
+  RECORD_TOO_LARGE: 'exhausted',
+  CODEC_UNSUPPORTED: 'unsupported',
+}
+
+/** An id, position, page or set given by the caller is outside its range, or asks for what the runtime lacks. Fix the call. */
 export class VolumeError extends Error {
   override readonly name = 'VolumeError'
-  readonly kind: 'invalid' | 'exhausted'
+  readonly kind: 'invalid' | 'exhausted' | 'unsupported'
   readonly code: VolumeErrorCode
 
   constructor(code: VolumeErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.kind = code === 'SEGMENT_FULL' || code === 'RECORD_TOO_LARGE' ? 'exhausted' : 'invalid'
+    this.kind = VOLUME_ERROR_KINDS[code] ?? 'invalid'
   }
 }
 
@@ -120,7 +127,10 @@ export type SegmentErrorCode =
   | 'FRAME_CODEC'
   | 'FRAME_CONTENT'
 
-/** Stored bytes are not the segment or frame that was asked for. `unsupported` when only a newer version can read it. */
+/**
+ * Stored bytes are not the segment or frame that was asked for. `unsupported` when only a newer version can read it, or a
+ * runtime that has the frame's format.
+ */
 export class SegmentError extends Error {
   override readonly name = 'SegmentError'
   readonly kind: 'corrupt' | 'unsupported'

@@ -1,10 +1,15 @@
-import { SegmentError } from './errors.ts'
+import { SegmentError, VolumeError } from './errors.ts'
+
+/** How pages are stored in a frame. */
+export type FrameFormat = 'raw' | 'deflate-raw' | 'zstd'
 
 /**
  * Compresses and expands frames. Passed in, because a runtime may have a faster one than the web streams, and so that
  * a simulation can keep everything on its own schedule.
  */
 export interface FrameCodec {
+  /** What frames are written in if that makes them smaller by an eighth. Default `deflate-raw`, which every reader has. */
+  readonly format?: FrameFormat
   /** Raw DEFLATE (RFC 1951) of `raw`, which is borrowed; fresh bytes. */
   deflateRaw(raw: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
   /**
@@ -12,36 +17,87 @@ export interface FrameCodec {
    * Throws {@link SegmentError} `FRAME_CONTENT` when the bytes are damaged or expand to another length.
    */
   inflateRaw(stored: Uint8Array, rawBytes: number): Promise<Uint8Array<ArrayBuffer>>
+  /** Zstandard. Without it frames in that format are refused: `unsupported`, not damaged. */
+  readonly zstd?: ZstdCodec
 }
 
-/** The codec of `CompressionStream` and `DecompressionStream`, which every supported runtime has. */
-export const webFrameCodec: FrameCodec = {
-  async deflateRaw(raw) {
-    const chunks: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of through(raw, new CompressionStream('deflate-raw'))) {
-      chunks.push(chunk)
+/** The same in Zstandard (RFC 8878). */
+export interface ZstdCodec {
+  /** One Zstandard frame with a window of 8 MiB at most; fresh bytes. `raw` is borrowed. */
+  compress(raw: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
+  /**
+   * Expands to exactly `rawBytes` bytes, never allocating much more than that and the window. Throws {@link SegmentError}
+   * `FRAME_CONTENT` as inflating does, `FRAME_CODEC` (`unsupported`) where the runtime has no Zstandard.
+   */
+  expand(stored: Uint8Array, rawBytes: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/**
+ * The codec of `CompressionStream` and `DecompressionStream`. Every supported runtime has `deflate-raw`; few have `zstd`.
+ *
+ * @param options.format What frames are written in. Choose `zstd` only if whatever reads them has it too.
+ * @throws {@link VolumeError} `CODEC_UNSUPPORTED` if this runtime cannot write `format`.
+ */
+export function createWebFrameCodec(options: { readonly format: FrameFormat }): FrameCodec {
+  const { format } = options
+  if (format === 'zstd' && openStream(CompressionStream, 'zstd') === undefined) {
+    throw new VolumeError('CODEC_UNSUPPORTED', 'the compression streams of this runtime have no zstd')
+  }
+  return {
+    format,
+    deflateRaw: (raw) => compressed(raw, 'deflate-raw'),
+    inflateRaw: (stored, rawBytes) => expanded(stored, rawBytes, 'deflate-raw'),
+    zstd: {
+      compress: (raw) => compressed(raw, 'zstd'),
+      expand: (stored, rawBytes) => expanded(stored, rawBytes, 'zstd'),
+    },
+  }
+}
+
+/** {@link createWebFrameCodec} for `deflate-raw`. */
+export const webFrameCodec: FrameCodec = /* @__PURE__ */ createWebFrameCodec({ format: 'deflate-raw' })
+
+type StreamFormat = Exclude<FrameFormat, 'raw'>
+
+async function compressed(raw: Uint8Array, format: StreamFormat): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = openStream(CompressionStream, format)
+  if (stream === undefined) throw new VolumeError('CODEC_UNSUPPORTED', `this runtime does not compress, format=${format}`)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of through(raw, stream)) {
+    chunks.push(chunk)
+    length += chunk.length
+  }
+  return concat(chunks, length)
+}
+
+async function expanded(stored: Uint8Array, rawBytes: number, format: StreamFormat): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = openStream(DecompressionStream, format)
+  if (stream === undefined) throw new SegmentError('FRAME_CODEC', `this runtime does not expand, format=${format}`)
+  const raw = new Uint8Array(rawBytes)
+  let length = 0
+  try {
+    for await (const chunk of through(stored, stream)) {
+      if (length + chunk.length > rawBytes) throw wrongLength(`more than ${rawBytes} bytes`)
+      raw.set(chunk, length)
       length += chunk.length
     }
-    return concat(chunks, length)
-  },
+  } catch (cause) {
+    if (cause instanceof SegmentError) throw cause
+    throw new SegmentError('FRAME_CONTENT', 'frame does not expand', { cause })
+  }
+  if (length !== rawBytes) throw wrongLength(`${length} bytes, expected=${rawBytes}`)
+  return raw
+}
 
-  async inflateRaw(stored, rawBytes) {
-    const raw = new Uint8Array(rawBytes)
-    let length = 0
-    try {
-      for await (const chunk of through(stored, new DecompressionStream('deflate-raw'))) {
-        if (length + chunk.length > rawBytes) throw wrongLength(`more than ${rawBytes} bytes`)
-        raw.set(chunk, length)
-        length += chunk.length
-      }
-    } catch (cause) {
-      if (cause instanceof SegmentError) throw cause
-      throw new SegmentError('FRAME_CONTENT', 'frame does not expand', { cause })
-    }
-    if (length !== rawBytes) throw wrongLength(`${length} bytes, expected=${rawBytes}`)
-    return raw
-  },
+/** A stream of this format, if the runtime has it: trying is the only way to find out. */
+function openStream<T>(Stream: new (format: CompressionFormat) => T, format: StreamFormat): T | undefined {
+  try {
+    return new Stream(format as CompressionFormat)
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
 }
 
 function wrongLength(got: string): SegmentError {

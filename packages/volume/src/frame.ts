@@ -1,7 +1,8 @@
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
-import { SegmentError, VolumeError } from './errors.ts'
+import { isTypedError, SegmentError, VolumeError } from './errors.ts'
 import type { FrameCodec } from './frame-codec.ts'
 import { type CommitId, idToBytes, type SegmentId, type VolumeId } from './ids.ts'
+import { looksRandom } from './looks-random.ts'
 import type { PageSet, PageSize } from './page.ts'
 
 const MAGIC = 0x46535447 // "GTSF" in file order
@@ -9,6 +10,7 @@ const VERSION = 1
 const CHECKSUM_OFFSET = 56
 const CODEC_RAW = 0
 const CODEC_DEFLATE = 1
+const CODEC_ZSTD = 2
 const RAW_BYTES_MAX = 262144
 const PAGES_MAX = 64
 
@@ -41,7 +43,8 @@ export interface Run {
 
 /** A run as frames. */
 export interface EncodedRun {
-  readonly parts: readonly Uint8Array<ArrayBuffer>[]
+  /** One after the other they are the frames: a header, its payload, the next header… Payloads stored raw are views of the run's data. */
+  readonly parts: readonly Uint8Array[]
   readonly frames: FrameTable
   readonly byteLength: number
 }
@@ -49,15 +52,17 @@ export interface EncodedRun {
 /**
  * Cuts a run into frames and compresses those that shrink by an eighth or more.
  *
+ * @param run Its data is borrowed for as long as the parts are used, and must not change.
  * @param ownerId The segment or commit that will hold the frames; it is written into each of them.
- * @throws {@link VolumeError} `SET_EMPTY`, `SET_PAGE_ZERO`, `PAGE_LENGTH`.
+ * @throws {@link VolumeError} `SET_EMPTY`, `SET_PAGE_ZERO`, `PAGE_LENGTH`; `CODEC_UNSUPPORTED` if the codec cannot do what it
+ * is to write.
  */
 export async function encodeRun(run: Run, ownerId: SegmentId | CommitId, codec: FrameCodec): Promise<EncodedRun> {
   checkRun(run)
   const perFrame = pagesPerFrame(run.pageSize)
   const indexes = run.pages.toUint32Array()
   const starts = Array.from({ length: Math.ceil(indexes.length / perFrame) }, (_, frame) => frame * perFrame)
-  const parts = await Promise.all(
+  const frames = await Promise.all(
     starts.map((start) => {
       const end = Math.min(start + perFrame, indexes.length)
       const raw = run.data.subarray(start * run.pageSize, end * run.pageSize)
@@ -65,11 +70,12 @@ export async function encodeRun(run: Run, ownerId: SegmentId | CommitId, codec: 
       return encodeFrame(raw, { volumeId: run.volumeId, ownerId, ...pages }, codec)
     }),
   )
-  const frames = {
-    lengths: Uint32Array.from(parts, (part) => part.length),
-    checksums: BigUint64Array.from(parts, storedChecksum),
+  const lengths = Uint32Array.from(frames, ({ header, payload }) => header.length + payload.length)
+  return {
+    parts: frames.flatMap(({ header, payload }) => [header, payload]),
+    frames: { lengths, checksums: BigUint64Array.from(frames, ({ checksum }) => checksum) },
+    byteLength: lengths.reduce((sum, length) => sum + length, 0),
   }
-  return { parts, frames, byteLength: parts.reduce((sum, part) => sum + part.length, 0) }
 }
 
 function checkRun(run: Run): void {
@@ -96,7 +102,7 @@ export interface FrameIdentity {
  * offset size field (numbers are little-endian)
  *      0    4 magic "GTSF"
  *      4    1 version, 1
- *      5    1 codec: 0 raw, 1 deflate-raw, 2 zstd (reserved)
+ *      5    1 codec: 0 raw, 1 deflate-raw, 2 zstd
  *      6    2 page count, 1 to 64
  *      8    4 index of the first page
  *     12    4 index of the last page
@@ -107,25 +113,46 @@ export interface FrameIdentity {
  *     56    8 CRC-64/NVME over bytes 0..55 and the payload
  *     64      payload
  */
-async function encodeFrame(raw: Uint8Array, identity: FrameIdentity, codec: FrameCodec): Promise<Uint8Array<ArrayBuffer>> {
-  const deflated = await codec.deflateRaw(raw)
-  const isSmaller = deflated.length <= raw.length - raw.length / 8
-  const payload = isSmaller ? deflated : raw
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length)
-  const view = new DataView(bytes.buffer)
+async function encodeFrame(raw: Uint8Array, identity: FrameIdentity, codec: FrameCodec): Promise<EncodedFrame> {
+  const { codecByte, payload } = await compress(raw, codec)
+  const header = new Uint8Array(FRAME_HEADER_BYTES)
+  const view = new DataView(header.buffer)
   view.setUint32(0, MAGIC, true)
-  bytes[4] = VERSION
-  bytes[5] = isSmaller ? CODEC_DEFLATE : CODEC_RAW
+  header[4] = VERSION
+  header[5] = codecByte
   view.setUint16(6, identity.count, true)
   view.setUint32(8, identity.first, true)
   view.setUint32(12, identity.last, true)
   view.setUint32(16, raw.length, true)
   view.setUint32(20, payload.length, true)
-  bytes.set(idToBytes(identity.volumeId), 24)
-  bytes.set(idToBytes(identity.ownerId), 40)
-  bytes.set(payload, FRAME_HEADER_BYTES)
-  view.setBigUint64(CHECKSUM_OFFSET, checksum(bytes), true)
-  return bytes
+  header.set(idToBytes(identity.volumeId), 24)
+  header.set(idToBytes(identity.ownerId), 40)
+  const checksum = checksumOf(header, payload)
+  view.setBigUint64(CHECKSUM_OFFSET, checksum, true)
+  return { header, payload, checksum }
+}
+
+/** A frame in two parts, so that a payload that is stored raw need not be copied. */
+interface EncodedFrame {
+  readonly header: Uint8Array<ArrayBuffer>
+  readonly payload: Uint8Array
+  readonly checksum: bigint
+}
+
+/** The payload of a frame: compressed if that makes it smaller by an eighth, else as it is. */
+async function compress(raw: Uint8Array, codec: FrameCodec): Promise<{ codecByte: number; payload: Uint8Array }> {
+  const asItIs = { codecByte: CODEC_RAW, payload: raw }
+  const { format = 'deflate-raw' } = codec
+  if (format === 'raw' || looksRandom(raw)) return asItIs
+  const isZstd = format === 'zstd'
+  const payload = await (isZstd ? zstdOf(codec).compress(raw) : codec.deflateRaw(raw))
+  if (payload.length > raw.length - raw.length / 8) return asItIs
+  return { codecByte: isZstd ? CODEC_ZSTD : CODEC_DEFLATE, payload }
+}
+
+function zstdOf(codec: FrameCodec): NonNullable<FrameCodec['zstd']> {
+  if (codec.zstd === undefined) throw new VolumeError('CODEC_UNSUPPORTED', 'this codec has no zstd')
+  return codec.zstd
 }
 
 /**
@@ -134,7 +161,8 @@ async function encodeFrame(raw: Uint8Array, identity: FrameIdentity, codec: Fram
  * @param bytes Exactly the frame, as its ranged read gave it; borrowed.
  * @param expected What the ref says: identity, page size, and the checksum of its frame table.
  * @returns The pages, concatenated: fresh bytes, or a view over `bytes` when the frame is stored raw.
- * @throws {@link SegmentError}: damaged, of another volume, segment or set of pages, or of a newer version (I11).
+ * @throws {@link SegmentError}: damaged, of another volume, segment or set of pages, of a newer version, or in a format that
+ * the codec does not have (I11).
  */
 export async function decodeFrame(
   bytes: Uint8Array,
@@ -164,7 +192,7 @@ function checkIntegrity(bytes: Uint8Array, view: DataView, expected: bigint): vo
     )
   }
   const stored = view.getBigUint64(CHECKSUM_OFFSET, true)
-  const actual = checksum(bytes)
+  const actual = checksumOf(bytes, bytes.subarray(FRAME_HEADER_BYTES))
   if (stored !== actual || stored !== expected) {
     const values = `expected=${expected.toString(16)} stored=${stored.toString(16)} actual=${actual.toString(16)}`
     throw new SegmentError('FRAME_CHECKSUM', `frame checksum differs, ${values}`)
@@ -187,22 +215,38 @@ function checkIdentity(bytes: Uint8Array, view: DataView, expected: FrameIdentit
 }
 
 async function expand(codecByte: number, payload: Uint8Array, rawBytes: number, codec: FrameCodec): Promise<Uint8Array> {
-  if (codecByte === CODEC_DEFLATE) return codec.inflateRaw(payload, rawBytes)
-  if (codecByte !== CODEC_RAW) throw new SegmentError('FRAME_CODEC', `codec is not supported, codec=${codecByte}`)
-  if (payload.length !== rawBytes) {
+  if (codecByte === CODEC_RAW) {
+    if (payload.length === rawBytes) return payload
     throw new SegmentError('FRAME_LENGTH', `raw payload differs, bytes=${payload.length} expected=${rawBytes}`)
   }
-  return payload
+  const raw = await expandCompressed(codecByte, payload, rawBytes, codec)
+  if (raw.length !== rawBytes) {
+    throw new SegmentError('FRAME_CONTENT', `frame expands to another length, bytes=${raw.length} expected=${rawBytes}`)
+  }
+  return raw
+}
+
+async function expandCompressed(
+  codecByte: number,
+  payload: Uint8Array,
+  rawBytes: number,
+  codec: FrameCodec,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    if (codecByte === CODEC_DEFLATE) return await codec.inflateRaw(payload, rawBytes)
+    if (codecByte === CODEC_ZSTD && codec.zstd !== undefined) return await codec.zstd.expand(payload, rawBytes)
+  } catch (cause) {
+    if (isTypedError(cause)) throw cause
+    // Whatever a codec stumbles over came out of the store: its checks have passed, so it was written like this.
+    throw new SegmentError('FRAME_CONTENT', 'frame does not expand', { cause })
+  }
+  throw new SegmentError('FRAME_CODEC', `codec is not supported here, codec=${codecByte}`)
 }
 
 function holds(bytes: Uint8Array, offset: number, expected: Uint8Array): boolean {
   return expected.every((byte, i) => bytes[offset + i] === byte)
 }
 
-function storedChecksum(frame: Uint8Array): bigint {
-  return new DataView(frame.buffer, frame.byteOffset, frame.length).getBigUint64(CHECKSUM_OFFSET, true)
-}
-
-function checksum(frame: Uint8Array): bigint {
-  return new Crc64Nvme().update(frame.subarray(0, CHECKSUM_OFFSET)).update(frame.subarray(FRAME_HEADER_BYTES)).digest()
+function checksumOf(header: Uint8Array, payload: Uint8Array): bigint {
+  return new Crc64Nvme().update(header.subarray(0, CHECKSUM_OFFSET)).update(payload).digest()
 }

@@ -30,7 +30,7 @@ export {
   pagesPerFrame,
   type Run,
 } from './frame.ts'
-export { type FrameCodec, webFrameCodec } from './frame-codec.ts'
+export { createWebFrameCodec, type FrameCodec, type FrameFormat, webFrameCodec, type ZstdCodec } from './frame-codec.ts'
 export { decodeHeadHint, encodeHeadHint } from './head-hint.ts'
 export {
   type AnyId,

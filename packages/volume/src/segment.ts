@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import { RecordError, SegmentError, VolumeError } from './errors.ts'
-import { encodeRun, FRAME_HEADER_BYTES, pagesPerFrame, type Run } from './frame.ts'
+import { type EncodedRun, encodeRun, FRAME_HEADER_BYTES, pagesPerFrame, type Run } from './frame.ts'
 import type { FrameCodec } from './frame-codec.ts'
 import { SegmentIndexSchema, type SegmentIndex as StoredSegmentIndex } from './gen/graft/store/v1/store_pb.ts'
 import { idToBytes, type SegmentId, segmentIdFromBytes, type VolumeId, volumeIdFromBytes } from './ids.ts'
@@ -70,7 +70,7 @@ export interface SegmentIndex {
 /**
  * Collects runs of any volumes into one segment: frames of each run, then the index (a sealed record), then the footer.
  *
- * Runs are compressed as they are added, and `add` may be called again before an earlier call has finished.
+ * Each byte is copied once, by {@link SegmentBuilder.finish}: until then the data of the runs is borrowed and must not change.
  */
 export class SegmentBuilder {
   readonly segmentId: SegmentId
@@ -102,14 +102,28 @@ export class SegmentBuilder {
   }
 
   /**
-   * Adds a run.
+   * Compresses a run and appends it; may be called again before an earlier call has finished.
    *
+   * @returns The ref that a commit stores for it.
+   * @throws {@link VolumeError} as {@link SegmentBuilder.encode} and {@link SegmentBuilder.append} do.
+   */
+  async add(run: Run): Promise<SegmentRef> {
+    return this.append(run, await this.encode(run))
+  }
+
+  /** Makes frames of a run, for this segment alone, and leaves the segment as it is. Throws what {@link encodeRun} throws. */
+  encode(run: Run): Promise<EncodedRun> {
+    return encodeRun(run, this.segmentId, this.#codec)
+  }
+
+  /**
+   * Appends a run.
+   *
+   * @param encoded What {@link SegmentBuilder.encode} made of `run`.
    * @returns The ref that a commit stores for it.
    * @throws {@link VolumeError} `SEGMENT_FULL` if it does not fit; the segment stays as it was.
    */
-  async add(run: Run): Promise<SegmentRef> {
-    const encoded = await encodeRun(run, this.segmentId, this.#codec)
-    // From here on nothing waits, so runs that are added at the same time cannot interleave.
+  append(run: Run, encoded: EncodedRun): SegmentRef {
     const offset = this.#byteLength
     const indexBytes = this.#indexBytes + runBytesMax(run.pages, run.pageSize).index
     // The index counts too: many small runs need more of it than of anything else, and a record has its own limit.

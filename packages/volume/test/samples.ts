@@ -1,6 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import {
+  type EncodedRun,
   FRAME_HEADER_BYTES,
   framePages,
   type IdSource,
@@ -9,6 +10,7 @@ import {
   type SegmentRef,
   type VolumeId,
 } from '../src/index.ts'
+import { join } from './forge.ts'
 
 /** A source whose ids are the same in every run. */
 export function countingIdSource(): IdSource {
@@ -44,6 +46,13 @@ export function runOf(volumeId: VolumeId, pageIndexes: readonly number[], pageBy
     offset += pageSize
   }
   return { volumeId, pageSize, pages, data }
+}
+
+/** The frames of an encoded run, each as a reader fetches it. */
+export function framesOf(encoded: EncodedRun): Uint8Array<ArrayBuffer>[] {
+  const bytes = join(encoded.parts)
+  let end = 0
+  return Array.from(encoded.frames.lengths, (length) => bytes.slice(end, (end += length)))
 }
 
 /** What a reader of one frame of a ref expects. */

@@ -297,7 +297,7 @@ function frameDamage(frame: GoldenCase): GoldenCase[] {
     ['another checksum in the ref', { bytes, wanted: { ...wanted, checksum: '1' } }, 'corrupt FRAME_CHECKSUM'],
     ['a newer version', forged((copy) => copy.fill(2, 4, 5)), 'unsupported FRAME_VERSION'],
     ['version 0', forged((copy) => copy.fill(0, 4, 5)), 'unsupported FRAME_VERSION'],
-    ['zstd', forged((copy) => copy.fill(2, 5, 6)), 'unsupported FRAME_CODEC'],
+    ['deflate that is said to be zstd', forged((copy) => copy.fill(2, 5, 6)), 'corrupt FRAME_CONTENT'],
     ['an unknown codec', forged((copy) => copy.fill(255, 5, 6)), 'unsupported FRAME_CODEC'],
     ['deflate that is said to be raw', forged((copy) => copy.fill(0, 5, 6)), 'corrupt FRAME_LENGTH'],
     ['another page count', forged((_, view) => view.setUint16(6, 4, true)), 'corrupt FRAME_PAGES'],

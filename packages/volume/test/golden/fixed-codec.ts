@@ -1,10 +1,25 @@
-import { type FrameCodec, webFrameCodec } from '../../src/index.ts'
+import { type FrameCodec, webFrameCodec, type ZstdCodec } from '../../src/index.ts'
+import { createNodeFrameCodec } from '../../src/node.ts'
 
 /*
  * Raw DEFLATE with the fixed Huffman codes, whose only matches repeat the byte before, 258 or 10 times: the same bytes from every version of
  * every runtime, which real compressors do not promise. Expanding is the real codec's part.
  */
-export const fixedCodec: FrameCodec = { ...webFrameCodec, deflateRaw: async (raw) => deflateFixed(raw) }
+export const fixedCodec: FrameCodec = {
+  ...webFrameCodec,
+  deflateRaw: async (raw) => deflateFixed(raw),
+  zstd: { ...(createNodeFrameCodec().zstd as ZstdCodec), compress: async (raw) => zstdRepeated(raw) },
+}
+
+/** A Zstandard frame of one block that repeats a byte: RFC 8878, by hand. For 256 to 65,791 equal bytes. */
+function zstdRepeated(raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (raw.some((byte) => byte !== raw[0])) throw new Error('only equal bytes are repeated')
+  // Magic; one segment, whose length stands in two bytes, less 256.
+  const header = [0x28, 0xb5, 0x2f, 0xfd, 0x60, (raw.length - 256) & 0xff, (raw.length - 256) >> 8]
+  // The last block, which repeats.
+  const block = (raw.length << 3) | 0b011
+  return Uint8Array.from([...header, block & 0xff, (block >> 8) & 0xff, block >> 16, raw[0] as number])
+}
 
 // Length 258 and length 10: their codes, which have no extra bits.
 const MATCHES = [

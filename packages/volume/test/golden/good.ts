@@ -248,6 +248,7 @@ async function frames(): Promise<GoldenCase[]> {
     pick('raw', 2, 0, run(volumeA, [2, 3], PAGE_512, true)),
     pick('last of a run', 3, 1, run(volumeB, upTo70, PAGE_512)),
     await inlineFrame(),
+    await zstdFrame(),
   ]
 }
 
@@ -256,7 +257,15 @@ async function inlineFrame(): Promise<GoldenCase> {
   const { parts, frames: table } = await encodeRun(source, commitA, fixedCodec)
   const checksum = (table.checksums[0] as bigint).toString(16)
   const wanted = { volumeId: volumeA, ownerId: commitA, pageSize: 512, checksum, first: 7, last: 50, count: 3 }
-  return { name: 'inline', reader: 'frame', bytes: parts[0] as Uint8Array, says: hex(sha256(source.data)), wanted }
+  return { name: 'inline', reader: 'frame', bytes: join(parts), says: hex(sha256(source.data)), wanted }
+}
+
+async function zstdFrame(): Promise<GoldenCase> {
+  const source = { ...run(volumeA, [7, 8, 50], PAGE_512), data: new Uint8Array(3 * 512).fill(7) }
+  const { parts, frames: table } = await encodeRun(source, segmentA, { ...fixedCodec, format: 'zstd' })
+  const checksum = (table.checksums[0] as bigint).toString(16)
+  const wanted = { volumeId: volumeA, ownerId: segmentA, pageSize: 512, checksum, first: 7, last: 50, count: 3 }
+  return { name: 'zstd', reader: 'frame', bytes: join(parts), says: hex(sha256(source.data)), wanted }
 }
 
 function small(): GoldenCase[] {

@@ -1,0 +1,1 @@
+export { createNodeFrameCodec, type NodeFrameCodecOptions } from './node/node-frame-codec.ts'
