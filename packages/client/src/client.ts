@@ -17,6 +17,10 @@ import {
 } from '@graft-ts/volume'
 import type { ClientContext, Durability } from './context.ts'
 import { ClientError, throwIfAborted, untilAborted } from './errors.ts'
+import { Listeners } from './listeners.ts'
+import { type Connectivity, runtimeConnectivity } from './live/connectivity.ts'
+import { HeadWatch } from './live/head-watch.ts'
+import { type SyncOptions, syncSettings } from './live/sync-settings.ts'
 import { Batch } from './local/batch.ts'
 import { afterVolume, INFO_KEY, VOLUMES_RANGE, volumeInfoKey } from './local/keys.ts'
 import { LocalDatabase, type LocalStore } from './local/local-store.ts'
@@ -27,11 +31,12 @@ import type { MergePage } from './push/merge-hook.ts'
 import { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import { Remote } from './remote.ts'
-import { retried } from './retry.ts'
+import { type RetryPolicy, retried } from './retry.ts'
 import type { Isolation } from './state/local-commit.ts'
 import type { VolumeState } from './state/volume-state.ts'
 import { Volume } from './volume.ts'
 import { VolumeCore } from './volume-core.ts'
+import type { VolumeStatus } from './volume-status.ts'
 
 const MEMORY_CACHE_BYTES_DEFAULT = 32 * 2 ** 20
 const TRANSACTION_BYTES_DEFAULT = 2 ** 30
@@ -60,6 +65,10 @@ export interface ClientOptions {
   readonly attemptsMax?: number
   /** First pause between two tries in milliseconds; it doubles each time, less a random half. Default 100. */
   readonly retryDelayMs?: number
+  /** Pulls and pushes by itself. Default: nothing goes on by itself. */
+  readonly sync?: SyncOptions
+  /** Whether there is a network, for what goes on by itself. Default: what the runtime says, where it says something. */
+  readonly connectivity?: Connectivity
   /** Clock and randomness. Default: the system's. */
   readonly idSource?: IdSource
   /** Default: the runtime's timers. */
@@ -168,6 +177,15 @@ export class Client {
     return untilAborted(opening, options.signal)
   }
 
+  /**
+   * Tells of every change of the status of any volume that is open.
+   *
+   * @returns Ends it.
+   */
+  onStatus(listener: (status: VolumeStatus) => void): () => void {
+    return this.#context.live.statusListeners.add(listener)
+  }
+
   /** Ends what is under way, and closes the local store. Everything that is pending stays there. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -212,15 +230,16 @@ export class Client {
 }
 
 function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSignal): Omit<ClientContext, 'clientId'> {
+  const remote = new Remote(options.transport, closing)
+  const retry = retryOf(options, idSource)
+  const sync = syncSettings(options.sync)
+  const connectivity = options.connectivity ?? runtimeConnectivity()
+  const heads = new HeadWatch({ remote, retry, connectivity, intervalMs: sync.intervalMs, closing })
   return {
-    remote: new Remote(options.transport, closing),
+    remote,
+    retry,
+    live: { heads, sync, connectivity, statusListeners: new Listeners() },
     cache: new PageCache(positive('memoryCacheBytesMax', options.memoryCacheBytesMax ?? MEMORY_CACHE_BYTES_DEFAULT)),
-    retry: {
-      timers: options.timers ?? systemTimers,
-      random: () => (idSource.randomBytes(1)[0] as number) / 255,
-      attemptsMax: positive('attemptsMax', options.attemptsMax ?? ATTEMPTS_DEFAULT),
-      delayMs: positive('retryDelayMs', options.retryDelayMs ?? RETRY_DELAY_MS_DEFAULT),
-    },
     idSource,
     prefetcher: options.prefetcher,
     merge: options.merge,
@@ -228,6 +247,15 @@ function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSig
     durability: checkDurability(options.durability ?? 'local'),
     transactionBytesMax: positive('transactionBytesMax', options.transactionBytesMax ?? TRANSACTION_BYTES_DEFAULT),
     closing,
+  }
+}
+
+function retryOf(options: ClientOptions, idSource: IdSource): RetryPolicy {
+  return {
+    timers: options.timers ?? systemTimers,
+    random: () => (idSource.randomBytes(1)[0] as number) / 255,
+    attemptsMax: positive('attemptsMax', options.attemptsMax ?? ATTEMPTS_DEFAULT),
+    delayMs: positive('retryDelayMs', options.retryDelayMs ?? RETRY_DELAY_MS_DEFAULT),
   }
 }
 

@@ -1,4 +1,8 @@
 import type { ClientId, IdSource, PageSize, Snapshot, VolumeId } from '@graft-ts/volume'
+import type { Listeners } from './listeners.ts'
+import type { Connectivity } from './live/connectivity.ts'
+import type { HeadWatch } from './live/head-watch.ts'
+import type { SyncSettings } from './live/sync-settings.ts'
 import type { VolumeStore } from './local/volume-store.ts'
 import type { MergePage } from './push/merge-hook.ts'
 import type { PageCache } from './read/page-cache.ts'
@@ -7,6 +11,7 @@ import type { Remote } from './remote.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SerialQueue } from './serial.ts'
 import type { Isolation } from './state/local-commit.ts'
+import type { VolumeStatus } from './volume-status.ts'
 
 /** When a local commit counts as done. */
 export type Durability =
@@ -16,6 +21,15 @@ export type Durability =
   | 'local'
   /** Accepted by the meta store. */
   | 'remote'
+
+/** What goes on by itself, for all volumes of a client. */
+export interface LiveContext {
+  readonly heads: HeadWatch
+  readonly sync: SyncSettings
+  readonly connectivity: Connectivity
+  /** Want to be told whenever the status of any volume changes. */
+  readonly statusListeners: Listeners<VolumeStatus>
+}
 
 /** What the volumes of a client share. */
 export interface ClientContext {
@@ -30,6 +44,8 @@ export interface ClientContext {
   readonly transactionBytesMax: number
   /** Settles conflicts about single pages; `undefined`: nobody does. */
   readonly merge: MergePage | undefined
+  /** What goes on by itself. */
+  readonly live: LiveContext
   /** Fires when the client is closed. */
   readonly closing: AbortSignal
 }
@@ -47,4 +63,7 @@ export interface ReadContext extends ClientContext {
   readonly epoch: () => number
   /** Told when pages could not be kept; the read itself has succeeded. */
   readonly onKeepFailed: (error: unknown) => void
+  /** Told when pages could not be fetched, and when some were. */
+  readonly onFetchFailed: (error: unknown) => void
+  readonly onFetched: () => void
 }

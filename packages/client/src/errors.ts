@@ -20,6 +20,8 @@ export type ClientErrorCode =
   | 'MERGE_PAGE'
   | 'READ_INCOMPLETE'
   | 'REMOTE_ANSWER'
+  | 'WATCH_ENDED'
+  | 'WATCH_SILENT'
   | 'ABORTED'
 
 const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
@@ -41,6 +43,8 @@ const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
   MERGE_PAGE: 'invalid',
   READ_INCOMPLETE: 'corrupt',
   REMOTE_ANSWER: 'corrupt',
+  WATCH_ENDED: 'unavailable',
+  WATCH_SILENT: 'unavailable',
   ABORTED: 'aborted',
 }
 

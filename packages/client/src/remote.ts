@@ -5,6 +5,7 @@ import {
   commitAnswerFromWire,
   commitProposalToWire,
   type GraftTransport,
+  type MetaDescription,
   type MetaLimits,
   MetaService,
   metaDescriptionFromWire,
@@ -18,9 +19,13 @@ import {
   readPagesFromWire,
   type SignedSegmentRef,
   snapshotFromWire,
+  type VolumeAdvance,
+  type WatchLimits,
+  watchEventFromWire,
+  watchRequestToWire,
 } from '@graft-ts/protocol'
 import type { Splinter } from '@graft-ts/splinter'
-import { idToBytes, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import { idToBytes, isTypedError, LSN_NONE, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
 import { ClientError, untilAborted } from './errors.ts'
 
 interface CallOptions {
@@ -41,7 +46,7 @@ export class Remote {
   readonly #meta: Client<typeof MetaService>
   readonly #pages: Client<typeof PageService>
   readonly #closing: AbortSignal
-  #metaLimits: Promise<MetaLimits> | undefined
+  #metaDescription: Promise<MetaDescription> | undefined
   #pageLimits: Promise<PageLimits> | undefined
 
   /** @param closing Ends the calls that no single caller may end. */
@@ -126,13 +131,44 @@ export class Remote {
     }
   }
 
-  /** What the meta store takes; asked once, until forgotten. */
-  metaLimits(options: CallOptions): Promise<MetaLimits> {
-    this.#metaLimits ??= this.#describeMeta().catch((error) => {
-      this.#metaLimits = undefined
+  /** The newest commit of a volume; 0: there is none. */
+  async head(volumeId: VolumeId, options: CallOptions): Promise<Lsn> {
+    try {
+      return (await this.snapshotAt(volumeId, LSN_NONE, options)).lsn
+    } catch (error) {
+      if (isTypedError(error) && error.code === 'VOLUME_UNKNOWN') return LSN_NONE
       throw error
-    })
-    return untilAborted(this.#metaLimits, options.signal)
+    }
+  }
+
+  /**
+   * Is told of new commits, until the signal fires.
+   *
+   * @param known Volumes, each with the newest commit that is known here.
+   * @returns `undefined`: a heartbeat.
+   */
+  async *watch(
+    known: Iterable<readonly [VolumeId, Lsn]>,
+    options: { readonly signal: AbortSignal },
+  ): AsyncGenerator<VolumeAdvance | undefined, void, undefined> {
+    // A reader that leaves early ends the call only by a signal.
+    const leaving = new AbortController()
+    const signal = AbortSignal.any([options.signal, leaving.signal])
+    try {
+      for await (const event of this.#meta.watch(watchRequestToWire(known), { signal })) yield watchEventFromWire(event)
+    } finally {
+      leaving.abort()
+    }
+  }
+
+  /** What the meta store takes; asked once, until forgotten. */
+  async metaLimits(options: CallOptions): Promise<MetaLimits> {
+    return (await this.#describedMeta(options)).limits
+  }
+
+  /** How the meta store lets itself be watched; `undefined`: not at all. */
+  async watchLimits(options: CallOptions): Promise<WatchLimits | undefined> {
+    return (await this.#describedMeta(options)).watch
   }
 
   /** What the page store takes; asked once, until forgotten. */
@@ -146,12 +182,20 @@ export class Remote {
 
   /** Makes the next call that needs limits ask for them: those that are known may be out of date. */
   forgetLimits(): void {
-    this.#metaLimits = undefined
+    this.#metaDescription = undefined
     this.#pageLimits = undefined
   }
 
-  async #describeMeta(): Promise<MetaLimits> {
-    return metaDescriptionFromWire(await this.#meta.describe({}, { signal: this.#closing })).limits
+  #describedMeta(options: CallOptions): Promise<MetaDescription> {
+    this.#metaDescription ??= this.#describeMeta().catch((error) => {
+      this.#metaDescription = undefined
+      throw error
+    })
+    return untilAborted(this.#metaDescription, options.signal)
+  }
+
+  async #describeMeta(): Promise<MetaDescription> {
+    return metaDescriptionFromWire(await this.#meta.describe({}, { signal: this.#closing }))
   }
 
   async #describePages(): Promise<PageLimits> {

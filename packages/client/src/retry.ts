@@ -3,6 +3,7 @@ import { delay } from './delay.ts'
 import { abortError, ClientError, throwIfAborted } from './errors.ts'
 
 const DELAY_MS_MAX = 10_000
+const STEADY_DELAY_MS_MAX = 60_000
 
 /** How a call to a server is tried again. */
 export interface RetryPolicy {
@@ -27,7 +28,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 function retryAfterMs(error: unknown): number | undefined {
-  const { retryAfterMs } = error as { retryAfterMs?: unknown }
+  const { retryAfterMs } = (error ?? {}) as { retryAfterMs?: unknown }
   return typeof retryAfterMs === 'number' ? retryAfterMs : undefined
 }
 
@@ -50,6 +51,15 @@ export async function retried<T>(policy: RetryPolicy, signal: AbortSignal | unde
 
 /** The jittered pause after the given try, from 1; at least `atLeastMs` where a server asked for it. */
 export async function pause(policy: RetryPolicy, attempt: number, signal: AbortSignal | undefined, atLeastMs = 0): Promise<void> {
-  const delayMs = Math.min(policy.delayMs * 2 ** (attempt - 1), DELAY_MS_MAX) * (0.5 + policy.random() / 2)
+  const delayMs = backOffMs(policy, attempt, DELAY_MS_MAX)
   await delay(policy.timers, Math.max(delayMs, Math.min(atLeastMs, DELAY_MS_MAX)), signal)
+}
+
+/** How long to wait after so many failures, from 1, of something that goes on for ever; as long as a server asked for, at least. */
+export function steadyPauseMs(policy: RetryPolicy, failures: number, error: unknown): number {
+  return Math.max(backOffMs(policy, failures, STEADY_DELAY_MS_MAX), Math.min(retryAfterMs(error) ?? 0, STEADY_DELAY_MS_MAX))
+}
+
+function backOffMs({ delayMs, random }: RetryPolicy, attempt: number, mostMs: number): number {
+  return Math.min(delayMs * 2 ** (attempt - 1), mostMs) * (0.5 + random() / 2)
 }

@@ -3,6 +3,7 @@ import { Splinter } from '@graft-ts/splinter'
 import { type Changes, LSN_NONE, type Lsn, lowerFloor, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
 import type { ClientContext, ReadContext } from './context.ts'
 import { ClientError } from './errors.ts'
+import { RemoteHealth, type RemoteOperation } from './live/remote-health.ts'
 import type { View } from './local/pins.ts'
 import type { VolumeStore } from './local/volume-store.ts'
 import { SerialQueue } from './serial.ts'
@@ -34,13 +35,6 @@ export interface RunningTransaction {
   isOutdated: boolean
 }
 
-/** What the last call to a server came to. */
-export interface RemoteFailure {
-  readonly operation: 'pull' | 'push' | 'read'
-  readonly error: unknown
-  readonly atMs: number
-}
-
 const NO_CHANGES: Changes = { pages: new Splinter(), floor: undefined }
 
 /**
@@ -53,20 +47,38 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   readonly store: VolumeStore
   readonly queue: SerialQueue = new SerialQueue()
   readonly #running = new Set<RunningTransaction>()
-  #state: VolumeState
+  #visible: VolumeState
   #epoch = 0
-  pulledAtMs: number | undefined
-  lastFailure: RemoteFailure | undefined
+  readonly health: RemoteHealth
+  /** Told whenever something about the volume has changed. */
+  onChange: () => void = () => undefined
 
   constructor(options: { volumeId: VolumeId; client: ClientContext; store: VolumeStore; state: VolumeState }) {
     this.volumeId = options.volumeId
     this.client = options.client
     this.store = options.store
-    this.#state = options.state
+    this.#visible = options.state
+    const { idSource } = options.client
+    this.health = new RemoteHealth({ nowMs: () => idSource.nowMs(), onChange: () => this.onChange() })
   }
 
   get state(): VolumeState {
-    return this.#state
+    return this.#visible
+  }
+
+  /** The newest remote commit that is known, whether or not what changed up to it is. */
+  get knownHead(): Lsn {
+    const { base, remote } = this.#visible
+    return Math.max(base.lsn, remote?.snapshot.lsn ?? LSN_NONE, this.health.heardLsn) as Lsn
+  }
+
+  get #state(): VolumeState {
+    return this.#visible
+  }
+
+  set #state(state: VolumeState) {
+    this.#visible = state
+    this.onChange()
   }
 
   get pageSize(): PageSize {
@@ -88,6 +100,8 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       base: () => this.#state.base,
       epoch: () => this.#epoch,
       onKeepFailed: (error) => this.failed('read', error),
+      onFetchFailed: (error) => this.failed('read', error),
+      onFetched: () => this.health.recovered('read'),
     }
   }
 
@@ -97,14 +111,13 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   }
 
   /** Remembers how a call to a server ended badly. */
-  failed(operation: RemoteFailure['operation'], error: unknown): void {
-    this.lastFailure = { operation, error, atMs: this.client.idSource.nowMs() }
+  failed(operation: RemoteOperation, error: unknown): void {
+    this.health.failed(operation, error)
   }
 
-  /** Remembers that a call to a server ended well. */
-  succeeded(): void {
-    this.lastFailure = undefined
-    this.pulledAtMs = this.client.idSource.nowMs()
+  /** Remembers that a call to the meta store ended well, after which everything that it told is known here. */
+  succeeded(operation: RemoteOperation): void {
+    this.health.succeeded(operation, this.#visible.base.lsn >= this.knownHead)
   }
 
   begin(view: View): RunningTransaction {

@@ -12,6 +12,7 @@ import {
 } from '@graft-ts/volume'
 import type { Durability } from './context.ts'
 import { abortError, ClientError, throwIfAborted } from './errors.ts'
+import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import { Pusher, type PushResult } from './push/push.ts'
@@ -21,10 +22,11 @@ import { retried } from './retry.ts'
 import { SerialQueue } from './serial.ts'
 import { VolumeSnapshot } from './snapshot.ts'
 import type { Isolation } from './state/local-commit.ts'
-import { statusOf, type VolumeStatus } from './status.ts'
+import { statusOf } from './status.ts'
 import type { Transaction } from './transaction.ts'
 import { TransactionRunner } from './transaction-runner.ts'
 import type { VolumeCore } from './volume-core.ts'
+import type { VolumeStatus } from './volume-status.ts'
 
 // How often a pull or a transaction starts again because the volume moved on meanwhile.
 const TRIES_MAX = 16
@@ -88,6 +90,7 @@ export class Volume {
   readonly #pushes = new SerialQueue()
   readonly #transactions = new PendingTransactions()
   readonly #runner: TransactionRunner
+  readonly #live: VolumeLive
 
   /** Made by `Client.createVolume` and `Client.openVolume`. @internal */
   constructor(core: VolumeCore) {
@@ -97,6 +100,9 @@ export class Volume {
     const tools = { core, transactions: this.#transactions, openView: (view: View) => this.#open(view) }
     this.#runner = new TransactionRunner(tools)
     this.#pusher = new Pusher(tools)
+    this.#live = new VolumeLive(core)
+    // What goes on by itself is nobody's call, also if a transaction's commit was what set it off.
+    this.#live.start({ pull: (atLeast) => this.pull({ atLeast }), push: () => this.#inTurn(undefined, () => this.#push({})) })
     const { closing } = core.client
     closing.addEventListener('abort', () => this.#transactions.abandon(closing.reason), { once: true })
   }
@@ -108,6 +114,28 @@ export class Volume {
   /** Where the volume stands. Costs no I/O. */
   status(): VolumeStatus {
     return statusOf(this.#core)
+  }
+
+  /**
+   * Tells of every change of {@link status}: several at once count as one, and the latest is always told.
+   *
+   * @returns Ends it.
+   */
+  onStatus(listener: (status: VolumeStatus) => void): () => void {
+    return this.#live.onStatus(listener)
+  }
+
+  /**
+   * Tells whenever the remote log is known to have grown, by anybody: first if it is longer than what local reads stand on,
+   * then each time, with the newest commit, whatever lies between. Nothing is pulled by that. All volumes of a client share
+   * one stream of the meta store; it is begun again when it breaks, and where there is none, the store is asked now and then.
+   *
+   * Ends when the signal fires, when its reader leaves, and when the client is closed. What goes wrong on the way shows in
+   * `status().lastError`.
+   */
+  watch(options: CallOptions = {}): AsyncGenerator<RemoteHead, void, undefined> {
+    this.#check(options.signal)
+    return this.#live.watch(this.#ending(options.signal))
   }
 
   /**
@@ -124,7 +152,9 @@ export class Volume {
       const since = core.state.base.lsn
       const answer = await this.#ask(since, options)
       const isApplied = await core.applyPull(since, answer)
-      if (isApplied !== undefined) return { ...answer, isApplied }
+      if (isApplied === undefined) continue
+      this.#core.succeeded('pull')
+      return { ...answer, isApplied }
     }
     throw new ClientError('PULL_CONTENDED', 'the volume kept moving while it was pulled')
   }
@@ -203,7 +233,7 @@ export class Volume {
    * `CALL_IN_TRANSACTION`, `LOCAL_STORE_…`; `RemoteError`. Whatever it throws, local commits stay pending (I12).
    */
   push(options: CallOptions = {}): Promise<PushResult> {
-    return this.#pushing('push', options.signal, () => this.#push(options))
+    return this.#waiting('push', options.signal, () => this.#push(options))
   }
 
   /**
@@ -213,7 +243,7 @@ export class Volume {
    * @throws As {@link push}; `PUSH_DIVERGED` if it comes to the same.
    */
   resubmit(options: CallOptions = {}): Promise<PushResult> {
-    return this.#pushing('resubmit', options.signal, async () => {
+    return this.#waiting('resubmit', options.signal, async () => {
       if (this.#core.state.divergence !== undefined) await this.#core.resubmit()
       return this.#push(options)
     })
@@ -224,7 +254,7 @@ export class Volume {
    * attempt that was sent may still turn up in the remote log, as a commit like any other.
    */
   reset(): Promise<void> {
-    return this.#pushing('reset', undefined, async () => {
+    return this.#waiting('reset', undefined, async () => {
       await this.#core.reset()
       this.#transactions.dropped()
     })
@@ -239,7 +269,7 @@ export class Volume {
   async #push(options: CallOptions): Promise<PushResult> {
     try {
       const result = await this.#pusher.push(this.#ending(options.signal))
-      if (result.type === 'pushed') this.#core.succeeded()
+      if (result.type === 'pushed') this.#core.succeeded('push')
       return result
     } catch (error) {
       this.#core.failed('push', error)
@@ -247,11 +277,16 @@ export class Volume {
     }
   }
 
+  /** A call that waits for its turn, and so cannot be made by what the others wait for. */
+  async #waiting<T>(call: string, signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
+    this.#runner.checkOutside(call)
+    return this.#inTurn(signal, step)
+  }
+
   /** Steps of pushing, one after the other. Who gives up before it is their turn need not wait for it. */
-  #pushing<T>(call: string, signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
+  #inTurn<T>(signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
     const ending = this.#ending(signal)
     return new Promise((resolve, reject) => {
-      this.#runner.checkOutside(call)
       const giveUp = (): void => reject(abortError(ending))
       ending.addEventListener('abort', giveUp)
       const run = (): Promise<T> => {
@@ -278,14 +313,16 @@ export class Volume {
   async #askSnapshot(lsn: Lsn, options: CallOptions): Promise<Snapshot> {
     const { client, volumeId } = this.#core
     const signal = this.#ending(options.signal)
-    return this.#noting('read', () => retried(client.retry, signal, () => client.remote.snapshotAt(volumeId, lsn, { signal })))
+    const snapshot = await this.#noting('read', () =>
+      retried(client.retry, signal, () => client.remote.snapshotAt(volumeId, lsn, { signal })),
+    )
+    this.#core.health.recovered('read')
+    return snapshot
   }
 
   async #noting<T>(operation: 'pull' | 'read', call: () => Promise<T>): Promise<T> {
     try {
-      const answer = await call()
-      this.#core.succeeded()
-      return answer
+      return await call()
     } catch (error) {
       this.#core.failed(operation, error)
       throw error

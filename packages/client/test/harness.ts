@@ -1,5 +1,5 @@
 import { createCommitLogs } from '@graft-ts/commit-log'
-import { createMetastore } from '@graft-ts/metastore'
+import { createMetastore, type MetastoreOptions } from '@graft-ts/metastore'
 import { createPagestore } from '@graft-ts/pagestore'
 import {
   ageOnlyRefSigner,
@@ -16,6 +16,7 @@ import { MemoryLevel } from 'memory-level'
 import {
   Client,
   type ClientOptions,
+  type Connectivity,
   type LocalOperation,
   type LocalStore,
   type Volume,
@@ -46,6 +47,64 @@ export const immediateTimers: Timers = {
   },
 }
 
+/** Timers that a test moves by hand. */
+export class ManualTimers implements Timers {
+  #nowMs = 0
+  readonly #due = new Set<{ readonly atMs: number; readonly run: () => void }>()
+
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  start(run: () => void, delayMs: number): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, run }
+    this.#due.add(timer)
+    return () => void this.#due.delete(timer)
+  }
+
+  /** Lets time pass, timer by timer, and everything go on in between. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.#nowMs + byMs
+    for (;;) {
+      await settle()
+      const next = [...this.#due].sort((a, b) => a.atMs - b.atMs)[0]
+      if (next === undefined || next.atMs > untilMs) break
+      this.#nowMs = next.atMs
+      this.#due.delete(next)
+      next.run()
+    }
+    this.#nowMs = untilMs
+  }
+}
+
+// Requests that a store is answering. It compresses on other threads, which no number of turns is sure to wait for.
+let answering = 0
+
+/** Lets everything go on that waits for no timer. */
+export async function settle(): Promise<void> {
+  for (let quiet = 0; quiet < 25; quiet++) {
+    await new Promise(setImmediate)
+    if (answering > 0) quiet = 0
+  }
+}
+
+/** A network that a test unplugs. */
+export function switchable(): Connectivity & { set(isOnline: boolean): void } {
+  let isOnline = true
+  const listeners = new Set<() => void>()
+  return {
+    isOnline: () => isOnline,
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    set: (value) => {
+      isOnline = value
+      for (const listener of listeners) listener()
+    },
+  }
+}
+
 /** Something that goes wrong with a call to a server. */
 export type Fault =
   /** The request never arrives. */
@@ -68,6 +127,10 @@ export interface World {
   before: (method: string) => Promise<void>
   /** What happens before its answer arrives. */
   after: (method: string) => Promise<void>
+  /** Breaks every watch that is open, as a lost connection does. */
+  cutWatches: () => void
+  /** Watches that the meta store believes to be open. */
+  watchesOpen: () => number
   open(options?: Partial<ClientOptions>): Promise<TestClient>
   /** A client on a local store that is there already. */
   openOn(local: CrashableStore, options?: Partial<ClientOptions>): Promise<TestClient>
@@ -85,14 +148,27 @@ interface AnyTransport {
   stream: (...args: unknown[]) => Promise<unknown>
 }
 
-export function openWorld(limits: { readonly meta?: Partial<MetaLimits> } = {}): World {
+/** How a world is set up. */
+export interface WorldOptions {
+  readonly meta?: Partial<MetaLimits>
+  /** Those of the meta store. Default: the system's. */
+  readonly timers?: Timers
+  readonly watch?: MetastoreOptions['watch']
+}
+
+export function openWorld(options: WorldOptions = {}): World {
   const store = metered(new MemoryStore())
   const ids = countingIdSource()
   const logs = createCommitLogs({ store, nowMs: ids.nowMs })
   const refs = ageOnlyRefSigner({ nowMs: ids.nowMs, uploadWindowMs: 3_600_000 })
-  const metastore = createMetastore({ logs, authorize: allowEverybody, refs, limits: limits.meta ?? {} })
+  const metastore = createMetastore({
+    ...{ logs, authorize: allowEverybody, refs, limits: options.meta ?? {}, nowMs: ids.nowMs },
+    ...(options.timers !== undefined && { timers: options.timers }),
+    ...(options.watch !== undefined && { watch: options.watch }),
+  })
   const pagestore = createPagestore({ logs, segments: store, commits: store, authorize: allowEverybody, refs, idSource: ids })
   const inner = inProcessTransport({ meta: metastore.routes, pages: pagestore.routes })
+  const cuts = new Set<() => void>()
   const world: World = {
     store,
     ids,
@@ -101,9 +177,13 @@ export function openWorld(limits: { readonly meta?: Partial<MetaLimits> } = {}):
     hang: () => false,
     before: async () => undefined,
     after: async () => undefined,
+    cutWatches: () => {
+      for (const cut of cuts) cut()
+    },
+    watchesOpen: () => metastore.metrics().watchesOpenNow,
     transport: { meta: disturbed(inner.meta as never), pages: disturbed(inner.pages as never) },
-    open: (options) => openClient(world, new CrashableStore(), options),
-    openOn: (local, options) => openClient(world, local, options),
+    open: (clientOptions) => openClient(world, new CrashableStore(), clientOptions),
+    openOn: (local, clientOptions) => openClient(world, local, clientOptions),
   }
   function disturbed(transport: AnyTransport): GraftTransport['meta'] {
     const call =
@@ -115,14 +195,36 @@ export function openWorld(limits: { readonly meta?: Partial<MetaLimits> } = {}):
         await world.before(method)
         const fault = world.fault(method)
         if (fault === 'lost-request') throw lost()
-        const answer = await transport[kind](...args)
+        answering++
+        const answer = await transport[kind](...args).finally(() => answering--)
         await world.after(method)
         if (fault === 'lost-reply') throw lost()
-        return answer
+        if (method !== 'Watch') return answer
+        const stream = answer as { message: AsyncIterable<unknown> }
+        return { ...stream, message: cuttable(stream.message, cuts) }
       }
     return { unary: call('unary'), stream: call('stream') } as never
   }
   return world
+}
+
+async function* cuttable(messages: AsyncIterable<unknown>, cuts: Set<() => void>): AsyncGenerator {
+  let cut = (): void => undefined
+  const isCut = new Promise<never>((_, reject) => {
+    cut = () => reject(new RemoteError('unavailable', 'NO_ANSWER', 'the connection was lost'))
+  })
+  isCut.catch(() => undefined)
+  cuts.add(cut)
+  const iterator = messages[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), isCut])
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    cuts.delete(cut)
+  }
 }
 
 /** Ends only when the caller gives up. */

@@ -101,7 +101,9 @@ export class PageFetcher {
         if (wanted.size > 0)
           throw new ClientError('READ_INCOMPLETE', `the page store left out a page, page=${wanted.first()} lsn=${lsn}`)
       })
+      this.#context.onFetched()
     } catch (error) {
+      this.#context.onFetchFailed(error)
       for (const pageIndex of wanted) this.#settle(lsn, pageIndex, (flight) => flight.fail(error))
     }
     for (const pageIndex of useful) this.#settle(lsn, pageIndex, (flight) => flight.land(undefined))
