@@ -7,6 +7,7 @@ import {
   type GraftTransport,
   inProcessTransport,
   type MetaLimits,
+  type PageLimits,
   RemoteError,
 } from '@graft-ts/protocol'
 import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
@@ -151,6 +152,7 @@ interface AnyTransport {
 /** How a world is set up. */
 export interface WorldOptions {
   readonly meta?: Partial<MetaLimits>
+  readonly pages?: Partial<PageLimits>
   /** Those of the meta store. Default: the system's. */
   readonly timers?: Timers
   readonly watch?: MetastoreOptions['watch']
@@ -166,7 +168,15 @@ export function openWorld(options: WorldOptions = {}): World {
     ...(options.timers !== undefined && { timers: options.timers }),
     ...(options.watch !== undefined && { watch: options.watch }),
   })
-  const pagestore = createPagestore({ logs, segments: store, commits: store, authorize: allowEverybody, refs, idSource: ids })
+  const pagestore = createPagestore({
+    logs,
+    segments: store,
+    commits: store,
+    authorize: allowEverybody,
+    refs,
+    idSource: ids,
+    limits: options.pages ?? {},
+  })
   const inner = inProcessTransport({ meta: metastore.routes, pages: pagestore.routes })
   const cuts = new Set<() => void>()
   const world: World = {
@@ -268,6 +278,8 @@ export class CrashableStore implements LocalStore {
   before: (call: string) => Promise<void> = async () => undefined
   /** What happens before the answer to a look-up arrives. */
   after: (call: string) => Promise<void> = async () => undefined
+  /** What happens when a batch has been written, and before that is known. */
+  afterBatch: () => Promise<void> = async () => undefined
 
   constructor(level: MemoryLevel<string, Uint8Array> = new MemoryLevel({ keyEncoding: 'utf8', valueEncoding: 'view' })) {
     this.#level = level
@@ -305,6 +317,7 @@ export class CrashableStore implements LocalStore {
     this.batches++
     this.isLastSynced = options.sync
     await (await this.#turn('batch')).batch(operations, options)
+    await this.afterBatch()
   }
 
   async #turn(call: string): Promise<MemoryLevel<string, Uint8Array>> {
