@@ -1,4 +1,4 @@
-import { PagestoreError, throwIfAborted } from './errors.ts'
+import { PagestoreError, requestAborted, throwIfAborted } from './errors.ts'
 
 interface Waiter {
   readonly amount: number
@@ -83,7 +83,7 @@ export class Budget {
       }
       const abort = (): void => {
         leave()
-        reject(new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal?.reason }))
+        reject(requestAborted(signal))
         // The one that left may have been what kept the next ones back.
         this.#admitWaiters()
       }

@@ -59,9 +59,14 @@ export class PagestoreError extends Error {
   }
 }
 
+/** What a request fails with whose signal has fired. */
+export function requestAborted(signal: AbortSignal | undefined): PagestoreError {
+  return new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal?.reason })
+}
+
 /** Throws `REQUEST_ABORTED` if the request's signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason })
+  if (signal?.aborted === true) throw requestAborted(signal)
 }
 
 // How long to wait for a store that slows its callers down and does not say for how long.

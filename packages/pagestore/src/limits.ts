@@ -19,7 +19,10 @@ export interface PagestoreLimits extends PageLimits, RequestLimits {
   readonly segmentBytesMax: number
   /** Writes in one segment, 65,536 at most, so that its index fits into a record. Default 4,096. */
   readonly segmentRunsMax: number
-  /** Bytes of writes that were accepted and are not durable yet. Default 64 MiB. */
+  /**
+   * Bytes that writes hold which were accepted and are not durable yet: of each its request, and its room in a segment.
+   * Default 64 MiB.
+   */
   readonly writeBytesInFlightMax: number
   /** Bytes of writes that may wait for room above that; what goes further is refused with `PAGESTORE_BUSY`. Default 64 MiB. */
   readonly writeBytesWaitingMax: number

@@ -46,15 +46,15 @@ export interface PagestoreOptions {
 
 /** Memory for expanded frames where the caller names none: 64 MiB. */
 const CACHE_BYTES_DEFAULT = 64 * 2 ** 20
-const INTERVAL_MS_MAX = 60_000
+const WAIT_MS_MAX = 60_000
 
 // Callers without types get an error too: an option that is not understood must not be ignored.
 
 /** Decides when segments are uploaded. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */
 export function resolvePolicy(policy: WritePolicy = { type: 'latency' }): WritePolicy {
-  if (policy.type === 'latency') return policy
-  if (policy.type === 'cost' && policy.intervalMs >= 0 && policy.intervalMs <= INTERVAL_MS_MAX) return policy
-  throw optionError(`policy must be latency, or cost with an interval of 0 to ${INTERVAL_MS_MAX} ms`)
+  const waitMs = policy.type === 'latency' ? (policy.lateAfterMs ?? 0) : policy.type === 'cost' ? policy.intervalMs : Number.NaN
+  if (waitMs >= 0 && waitMs <= WAIT_MS_MAX) return policy
+  throw optionError(`policy must be latency or cost, with a wait of 0 to ${WAIT_MS_MAX} ms`)
 }
 
 /** Decides who shares segments. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */

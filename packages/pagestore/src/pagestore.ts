@@ -15,8 +15,11 @@ export interface Pagestore {
   /**
    * Refuses new requests, uploads what has gathered, and settles when every accepted write has been answered. Reads that
    * are running go on; they change nothing.
+   *
+   * @param options.signal A deadline: when it fires, uploads are given up and the writes that are left fail with
+   * `PAGESTORE_CLOSED`. Default: none.
    */
-  readonly close: () => Promise<void>
+  readonly close: (options?: { readonly signal?: AbortSignal }) => Promise<void>
 }
 
 /**
@@ -30,7 +33,7 @@ export function createPagestore(options: PagestoreOptions): Pagestore {
   const routes = (router: ConnectRouter): void => server.mount(router)
   const plain = toFetchHandler(routes, server.handlerOptions)
   const handler = options.cors === undefined ? plain : withCors(plain, options.cors)
-  return { routes, handler, metrics: () => server.metrics(), close: () => server.close() }
+  return { routes, handler, metrics: () => server.metrics(), close: (closing) => server.close(closing) }
 }
 
 /** {@link createPagestore} for those who only need to answer requests. */

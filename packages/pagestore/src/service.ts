@@ -112,10 +112,10 @@ export class PagestoreServer {
     }
   }
 
-  async close(): Promise<void> {
+  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#isClosed = true
     this.#telemetry.stop()
-    await this.#writer.close()
+    await this.#writer.close(options)
   }
 
   #admitting(admit: AdmitCall | undefined): AdmitCall {

@@ -1,8 +1,11 @@
 /** When the writes that have gathered are uploaded. */
 export type WritePolicy =
-  /** At once when no upload is in flight; what arrives meanwhile gathers, and starts early only as a full group. */
-  | { readonly type: 'latency' }
-  /** When the oldest write has waited for `intervalMs`, or the group is full: fewer, larger segments. */
+  /**
+   * At once when no upload is in flight; what arrives meanwhile gathers, and starts early only as a full group. An upload
+   * that takes longer than `lateAfterMs` (0 to 60,000, default 250) is late, and from then on holds nothing back.
+   */
+  | { readonly type: 'latency'; readonly lateAfterMs?: number }
+  /** When the oldest write has waited for `intervalMs` (0 to 60,000), or the group is full: fewer, larger segments. */
   | { readonly type: 'cost'; readonly intervalMs: number }
 
 /** What has to be done after an event. */
@@ -29,9 +32,11 @@ export class SegmentGrouping {
   readonly #policy: WritePolicy
   readonly #bytesMax: number
   readonly #runsMax: number
+  readonly #inFlight = new Set<number>()
+  // Those in flight that are not late.
+  readonly #timely = new Set<number>()
   #open: { group: number; bytes: number; runs: number } | undefined
   #lastGroup = 0
-  #inFlight = 0
   #isDraining = false
 
   constructor(options: { policy: WritePolicy; bytesMax: number; runsMax: number }) {
@@ -42,7 +47,7 @@ export class SegmentGrouping {
 
   /** Whether there is neither a gathering group nor an upload. */
   get isIdle(): boolean {
-    return this.#open === undefined && this.#inFlight === 0
+    return this.#open === undefined && this.#inFlight.size === 0
   }
 
   /** A write of at most `bytes` bytes arrived; `bytes` is not above `bytesMax`. */
@@ -58,9 +63,16 @@ export class SegmentGrouping {
     return { group, isFirst, start }
   }
 
-  /** An upload ended, well or badly. */
-  uploadEnded(): GroupingStep {
-    this.#inFlight -= 1
+  /** The upload of a group ended, well or badly. */
+  uploadEnded(group: number): GroupingStep {
+    this.#inFlight.delete(group)
+    this.#timely.delete(group)
+    return this.#startIf(this.#isReady())
+  }
+
+  /** The upload of a group takes long. Nothing happens if it has already ended. */
+  uploadLate(group: number): GroupingStep {
+    this.#timely.delete(group)
     return this.#startIf(this.#isReady())
   }
 
@@ -80,7 +92,7 @@ export class SegmentGrouping {
   }
 
   #isReady(): boolean {
-    return this.#isDraining || (this.#policy.type === 'latency' && this.#inFlight === 0)
+    return this.#isDraining || (this.#policy.type === 'latency' && this.#timely.size === 0)
   }
 
   #startIf(isDue: boolean): GroupingStep {
@@ -89,7 +101,8 @@ export class SegmentGrouping {
 
   #close(open: { group: number }): number {
     this.#open = undefined
-    this.#inFlight += 1
+    this.#inFlight.add(open.group)
+    this.#timely.add(open.group)
     return open.group
   }
 }

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { isTypedError, type Timers } from '@graft-ts/volume'
 import { delay } from '../delay.ts'
 import { PagestoreError } from '../errors.ts'
@@ -10,16 +10,19 @@ export interface UploadOptions {
   readonly attemptsMax: number
   readonly timeoutMs: number
   readonly retryDelayMs: number
+  /** Ends the try that is under way, and allows no other. */
+  readonly signal: AbortSignal
   /** A number from 0 to 1, drawn for each pause. */
   readonly random: () => number
   /** Told before each pause. */
-  readonly onRetry: (attempt: number, error: { kind: string; code: string }) => void
+  readonly onRetry: (attempt: number, error: { readonly kind: string; readonly code: string }) => void
 }
 
 /** How a failed try looks to the caller's log and to the next step. */
 interface Failure {
   readonly kind: string
   readonly code: string
+  readonly retryAfterMs?: number | undefined
   readonly cause: unknown
 }
 
@@ -43,11 +46,18 @@ export async function uploadSegment(key: string, bytes: Uint8Array, options: Upl
   for (let attempt = 1; ; attempt++) {
     const failure = await tryOnce(key, bytes, options)
     if (failure === undefined) return attempt
-    if (attempt >= options.attemptsMax || !isPassing(failure)) throw uploadFailed(failure, attempt)
+    const isLast = attempt >= options.attemptsMax || options.signal.aborted
+    if (isLast || !isPassing(failure)) throw uploadFailed(failure, attempt)
     options.onRetry(attempt, failure)
-    const pauseMs = Math.min(options.retryDelayMs * 2 ** (attempt - 1), RETRY_DELAY_MS_MAX)
-    await delay(options.timers, pauseMs * (0.5 + options.random() / 2))
+    await delay(options.timers, pauseMs(attempt, failure, options), options.signal)
+    if (options.signal.aborted) throw uploadFailed(failure, attempt)
   }
+}
+
+/** Doubles with each try, less a random half; not less than the store asks for. */
+function pauseMs(attempt: number, failure: Failure, { retryDelayMs, random }: UploadOptions): number {
+  const ownMs = retryDelayMs * 2 ** (attempt - 1) * (0.5 + random() / 2)
+  return Math.min(Math.max(ownMs, failure.retryAfterMs ?? 0), RETRY_DELAY_MS_MAX)
 }
 
 function isPassing(failure: Failure): boolean {
@@ -79,43 +89,56 @@ async function compareStored(
   if (info.size !== bytes.length) return 'other'
   const stored = await store.get(key, { signal })
   if (stored === undefined) return 'absent'
-  return stored.bytes.length === bytes.length && stored.bytes.every((byte, i) => byte === bytes[i]) ? 'same' : 'other'
+  return isSame(stored.bytes, bytes) ? 'same' : 'other'
 }
 
-/** Runs one call under the timeout; a call that runs out of time has an unknown outcome. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Runs one call under timeout and signal; a call that is cut off by them has an unknown outcome. */
 async function attempt<T>(
   options: UploadOptions,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<{ readonly value: T } | { readonly failure: Failure }> {
   const controller = new AbortController()
-  let cancel = (): void => undefined
-  const timeout = new Promise<{ failure: Failure }>((resolve) => {
-    cancel = options.timers.start(() => {
-      resolve({ failure: { kind: 'unknown', code: 'UPLOAD_TIMEOUT', cause: undefined } })
+  let cut: (code: string) => void = () => undefined
+  const cutOff = new Promise<{ readonly failure: Failure }>((resolve) => {
+    cut = (code) => {
+      resolve({ failure: { kind: 'unknown', code, cause: undefined } })
       controller.abort()
-    }, options.timeoutMs)
+    }
   })
+  const stop = (): void => cut('UPLOAD_STOPPED')
+  const cancel = options.timers.start(() => cut('UPLOAD_TIMEOUT'), options.timeoutMs)
+  if (options.signal.aborted) stop()
+  options.signal.addEventListener('abort', stop)
   const settled = call(controller.signal).then(
     (value) => ({ value }),
     (error: unknown) => ({ failure: failureOf(error) }),
   )
   try {
     // The race, not the signal, ends the wait: a store may be deaf to the signal.
-    return await Promise.race([settled, timeout])
+    return await Promise.race([settled, cutOff])
   } finally {
     cancel()
+    options.signal.removeEventListener('abort', stop)
   }
 }
 
 function failureOf(cause: unknown): Failure {
   // An error without a kind says nothing about the effect.
-  return isTypedError(cause) ? { kind: cause.kind, code: cause.code, cause } : { kind: 'unknown', code: 'UNTYPED', cause }
+  if (!isTypedError(cause)) return { kind: 'unknown', code: 'UNTYPED', cause }
+  const { retryAfterMs } = cause as Partial<StoreError>
+  return { kind: cause.kind, code: cause.code, retryAfterMs, cause }
 }
 
 function uploadFailed(failure: Failure, attempts: number): PagestoreError {
   const message = `the pages could not be stored, attempts=${attempts} cause=${failure.code}`
   if (failure.kind !== 'exhausted') return new PagestoreError('SEGMENT_UPLOAD', message, { cause: failure.cause })
   // A store that slows its callers down will go on; one that is full will not, so nobody is told to wait for it.
-  const hint = failure.code === THROTTLED ? { retryAfterMs: RETRY_DELAY_MS_MAX } : {}
+  const hint = failure.code === THROTTLED ? { retryAfterMs: failure.retryAfterMs ?? RETRY_DELAY_MS_MAX } : {}
   return new PagestoreError('SEGMENT_UPLOAD', message, { kind: 'exhausted', ...hint, cause: failure.cause })
 }

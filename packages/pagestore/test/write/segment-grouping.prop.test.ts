@@ -22,8 +22,8 @@ describe('policy latency', () => {
     groups.add(1)
     expect(groups.add(1)).toEqual({ group: 2, isFirst: true, start: [] })
     expect(groups.add(1)).toEqual({ group: 2, isFirst: false, start: [] })
-    expect(groups.uploadEnded().start).toEqual([2])
-    expect(groups.uploadEnded().start).toEqual([])
+    expect(groups.uploadEnded(1).start).toEqual([2])
+    expect(groups.uploadEnded(2).start).toEqual([])
     expect(groups.isIdle).toBe(true)
   })
 
@@ -48,8 +48,39 @@ describe('policy latency', () => {
     groups.add(1)
     groups.add(100)
     groups.add(1)
-    expect(groups.uploadEnded().start).toEqual([])
-    expect(groups.uploadEnded().start).toEqual([3])
+    expect(groups.uploadEnded(2).start).toEqual([])
+    expect(groups.uploadEnded(1).start).toEqual([3])
+  })
+
+  test('an upload that is late holds nothing back, neither what has gathered nor what comes', () => {
+    const groups = grouping(latency)
+    groups.add(1)
+    groups.add(1)
+    expect(groups.uploadLate(1).start).toEqual([2])
+    expect(groups.uploadEnded(2).start).toEqual([])
+    expect(groups.add(1).start).toEqual([3])
+    expect(groups.isIdle).toBe(false)
+    groups.uploadEnded(3)
+    expect(groups.uploadEnded(1).start).toEqual([])
+    expect(groups.isIdle).toBe(true)
+  })
+
+  test('what has gathered waits until all uploads have ended or are late', () => {
+    const groups = grouping(latency)
+    groups.add(1)
+    groups.add(100)
+    groups.add(1)
+    expect(groups.uploadLate(1).start).toEqual([])
+    expect(groups.uploadLate(2).start).toEqual([3])
+  })
+
+  test('an upload that has ended is not late afterwards', () => {
+    const groups = grouping(latency)
+    groups.add(1)
+    groups.uploadEnded(1)
+    groups.add(1)
+    groups.add(1)
+    expect(groups.uploadLate(1).start).toEqual([])
   })
 })
 
@@ -74,30 +105,33 @@ describe('policy cost', () => {
     const groups = grouping(cost)
     groups.add(100)
     groups.add(1)
-    expect(groups.uploadEnded().start).toEqual([])
+    expect(groups.uploadEnded(1).start).toEqual([])
+    expect(groups.uploadLate(1).start).toEqual([])
   })
 })
 
 describe('laws', () => {
   const event = fc.oneof(
     { weight: 4, arbitrary: fc.record({ type: fc.constant('add' as const), bytes: fc.integer({ min: 1, max: 100 }) }) },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant('ended' as const) }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('ended' as const), which: fc.nat() }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('late' as const), which: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('interval' as const), back: fc.nat(3) }) },
   )
 
   test('every write is in one group within the limits, every group starts once, drain leaves nothing', () => {
     fc.assert(
-      fc.property(fc.constantFrom(latency, cost), fc.array(event, { maxLength: 60 }), (policy, events) => {
+      fc.property(fc.constantFrom(latency, cost), fc.array(event, { maxLength: 60, size: 'max' }), (policy, events) => {
         const groups = grouping(policy, 100, 5)
         const members = new Map<number, number[]>()
         const started: number[] = []
-        let running = 0
+        const running: number[] = []
+        const late = new Set<number>()
         const start = (list: readonly number[]): void => {
           for (const group of list) {
             expect(started).not.toContain(group)
             expect(members.has(group)).toBe(true)
             started.push(group)
-            running += 1
+            running.push(group)
           }
         }
         const drive = (step: (typeof events)[number]): void => {
@@ -109,12 +143,17 @@ describe('laws', () => {
             start(list)
           } else if (step.type === 'interval') {
             start(groups.intervalPassed(members.size - step.back).start)
-          } else if (running > 0) {
-            running -= 1
-            start(groups.uploadEnded().start)
+          } else if (running.length > 0) {
+            const at = step.which % running.length
+            const group = running[at] as number
+            if (step.type === 'ended') running.splice(at, 1)
+            else late.add(group)
+            start((step.type === 'ended' ? groups.uploadEnded(group) : groups.uploadLate(group)).start)
           }
-          // Nobody is parked: under `latency` something is always in flight while something waits.
-          if (policy.type === 'latency' && members.size > started.length) expect(running).toBeGreaterThan(0)
+          // Nobody is parked: under `latency` something that is not late is in flight while something waits.
+          if (policy.type === 'latency' && members.size > started.length) {
+            expect(running.filter((group) => !late.has(group))).not.toEqual([])
+          }
           expect(members.size - started.length).toBeLessThanOrEqual(1)
         }
         for (const step of events) drive(step)
@@ -124,7 +163,7 @@ describe('laws', () => {
           expect(list.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(100)
           expect(list.length).toBeLessThanOrEqual(5)
         }
-        while (running > 0) drive({ type: 'ended' })
+        while (running.length > 0) drive({ type: 'ended', which: 0 })
         expect(groups.isIdle).toBe(true)
         // After the drain a write never gathers.
         expect(groups.add(1).start.length).toBe(1)

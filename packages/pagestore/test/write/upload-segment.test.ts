@@ -190,6 +190,44 @@ describe('uploads that fail', () => {
     expect(await writing).toMatchObject({ kind: 'exhausted', code: 'SEGMENT_UPLOAD', retryAfterMs: 10_000 })
   })
 
+  test('a store that says when to come back is asked again then, and its callers are told', async () => {
+    const { write, newVolume, scripted, timers } = openGated({ limits: { uploadAttemptsMax: 2 } })
+    const startsMs: number[] = []
+    scripted.onCreate = () => {
+      startsMs.push(timers.nowMs)
+      return Promise.reject(new StoreError('STORE_THROTTLED', 'slow down', { retryAfterMs: 3000 }))
+    }
+    const writing = write(newVolume(), pagesOf([1])).catch((error: unknown) => error)
+    await timers.advance(10_000)
+    expect(startsMs).toEqual([0, 3000])
+    expect(await writing).toMatchObject({ kind: 'exhausted', code: 'SEGMENT_UPLOAD', retryAfterMs: 3000 })
+  })
+
+  test('a store that asks for an hour is asked again after ten seconds', async () => {
+    const { write, newVolume, scripted, timers } = openGated({ limits: { uploadAttemptsMax: 2 } })
+    const startsMs: number[] = []
+    scripted.onCreate = () => {
+      startsMs.push(timers.nowMs)
+      return Promise.reject(new StoreError('STORE_THROTTLED', 'slow down', { retryAfterMs: 3_600_000 }))
+    }
+    void write(newVolume(), pagesOf([1])).catch(() => undefined)
+    await timers.advance(20_000)
+    expect(startsMs).toEqual([0, 10_000])
+  })
+
+  test('I1: an object that differs in its last byte alone is not ours', async () => {
+    const { write, newVolume, scripted, memory, timers } = openGated()
+    scripted.onCreate = async (forward, key, body, options) => {
+      const other = body.slice()
+      other[other.length - 1] = (other.at(-1) as number) ^ 1
+      await memory.put(key, other)
+      return forward(key, body, options)
+    }
+    const writing = outcomeOf(write(newVolume(), pagesOf([1])))
+    await timers.advance(10_000)
+    expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
+  })
+
   test('a store that refuses us is not asked again', async () => {
     const { write, newVolume, scripted } = openGated()
     let creates = 0

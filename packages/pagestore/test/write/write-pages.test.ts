@@ -156,7 +156,7 @@ describe('writing under policy cost', () => {
 
 describe('backpressure', () => {
   test('writes beyond the bytes in flight wait, and beyond that are refused with a hint', async () => {
-    const bytes = 100 * 1024
+    const bytes = 200 * 1024
     const limits = { writeBytesInFlightMax: bytes, writeBytesWaitingMax: bytes }
     const { write, newVolume, gates } = openGated({ limits })
     const pages = pagesOf(range(1, 60), 0, noisePage, 1024)
