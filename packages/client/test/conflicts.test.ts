@@ -335,20 +335,22 @@ describe('I6: an attempt of which nobody can say any more whether it landed', ()
 
   test('that landed is taken for landed although its record is gone', async () => {
     const world = openWorld()
-    const { mine } = await two(world, () => undefined)
+    const { mine, other } = await two(world, () => undefined)
     await mine.transact((tx) => tx.write(6, page(66)))
-    world.fault = (method) => (method === 'Commit' ? 'lost-reply' : undefined)
-    await outcomeOf(mine.push())
-    world.fault = () => undefined
-    // Others are ahead by now, so the answer only names it.
-    const third = await (await world.open()).client.openVolume(mine.volumeId)
-    await theirs(third, { 1: 101 })
+    // It lands, but somebody says that it was refused, so that another one is made.
+    let isFirst = true
+    world.after = async (method) => {
+      if (method !== 'Commit' || !isFirst) return
+      isFirst = false
+      throw new RemoteError('denied', 'DENIED', 'no')
+    }
+    expect(await outcomeOf(mine.push())).toBe('denied DENIED')
+    await write(mine, { 2: 22 })
+    await theirs(other, { 1: 101 })
     world.before = async (method) => {
       if (method === 'GetSnapshot') throw new RemoteError('missing', 'SNAPSHOT_EXPIRED', 'the horizon has passed it')
     }
-    world.calls.length = 0
-    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 2, pageCount: 6 }, transactions: 1 })
-    await mine.pull()
-    expect(await headStamps(mine)).toEqual([101, 2, 3, 4, 0, 66])
+    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 4, pageCount: 6 }, transactions: 2 })
+    expect(await headStamps(mine)).toEqual([101, 22, 3, 4, 0, 66])
   })
 })

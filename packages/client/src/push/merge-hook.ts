@@ -13,7 +13,8 @@ export interface PageConflict {
 }
 
 /**
- * Settles a conflict about one page.
+ * Settles a conflict about one page. What the transaction worked out from that page for others is not worked out again: where
+ * that matters, give up.
  *
  * @returns The page as the transaction should have left it; `undefined`: it has to run again.
  */

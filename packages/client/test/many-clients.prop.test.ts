@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Volume } from '../src/index.ts'
+import { headStamps, ManualTimers, openWorld, page, pushedVolume, stampOf, type World, write } from './harness.ts'
+import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
+
+const CLIENTS = 8
+
+/** Eight clients of one volume. */
+async function eight(world: World, options: (index: number) => Parameters<World['open']>[0] = () => ({})) {
+  const first = await pushedVolume((await world.open()).client, { 1: 0 })
+  const volumes: Volume[] = []
+  for (let i = 0; i < CLIENTS; i++) volumes.push(await (await world.open(options(i))).client.openVolume(first.volumeId))
+  return { first, volumes }
+}
+
+/** How many commits each client makes, and how often it pushes what it has. */
+const workloads = fc.array(fc.record({ client: fc.integer({ min: 0, max: CLIENTS - 1 }), isPushed: fc.boolean() }), {
+  minLength: CLIENTS,
+  maxLength: 24,
+  size: 'max',
+})
+const runs = { ...propertyParameters, numRuns: Math.ceil(propertyParameters.numRuns / 10) }
+
+describe('eight clients that write pages of their own in one volume', () => {
+  test(
+    'all make progress with every push, in whatever order calls end, and upload nothing twice',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.scheduler(), workloads, async (scheduler, steps) => {
+          const world = openWorld({ meta: { inlineBytesMax: 0 } })
+          const { first, volumes } = await eight(world)
+          const turn = (label: string): Promise<void> => scheduler.schedule(Promise.resolve(), label)
+          world.calls.length = 0
+          world.before = (method) => turn(`ask ${method}`)
+          world.after = (method) => turn(`answer ${method}`)
+          const expected = new Array<number>(CLIENTS).fill(0)
+          // Each client makes its steps one after the other; clients do so side by side.
+          const work = volumes.map(async (volume, i) => {
+            for (const { isPushed } of steps.filter(({ client }) => client === i)) {
+              await write(volume, { [i + 1]: ++(expected[i] as number) && (expected[i] as number) })
+              if (isPushed) expect(await volume.push()).toMatchObject({ type: 'pushed', replayed: 0, merged: 0 })
+            }
+            await volume.push()
+          })
+          await scheduler.waitFor(Promise.all(work))
+          world.before = world.after = async () => undefined
+          await scheduler.waitIdle()
+          await first.pull()
+          const pages = await headStamps(first, CLIENTS)
+          expect(pages).toEqual(expected)
+          const uploads = world.calls.filter((name) => name === 'WritePages').length
+          // One for each commit that got into the log, however many conflicts there were on the way.
+          expect(uploads).toBe(first.status().base.lsn - 1)
+        }),
+        runs,
+      )
+    },
+    propertyTimeoutMs,
+  )
+
+  test(
+    'and sync by themselves are all of one mind in the end',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(workloads, fc.infiniteStream(fc.nat({ max: 400 })), async (steps, pauses) => {
+          const timers = new ManualTimers()
+          const world = openWorld({ timers, watch: { heartbeatMs: 1000 } })
+          const { first, volumes } = await eight(world, () => ({ timers, sync: {} }))
+          const expected = new Array<number>(CLIENTS).fill(0)
+          let shared = 0
+          for (const { client, isPushed } of steps) {
+            const volume = volumes[client] as Volume
+            expected[client] = (expected[client] as number) + 1
+            await write(volume, { [client + 1]: expected[client] as number })
+            if (isPushed) {
+              shared++
+              await volume.transact(async (tx) => tx.write(CLIENTS + 1, page(stampOf(await tx.read(CLIENTS + 1)) + 1)))
+            }
+            await timers.advance(pauses.next().value as number)
+          }
+          // Enough for the back-off of those who lost several times.
+          for (let waits = 0; waits < 200 && !volumes.every((volume) => volume.status().sync === 'synced'); waits++)
+            await timers.advance(1000)
+          await first.pull()
+          const head = first.status().base.lsn
+          expect(await headStamps(first, CLIENTS + 1)).toEqual([...expected, shared])
+          await timers.advance(2000)
+          for (const volume of volumes) {
+            expect(volume.status()).toMatchObject({ sync: 'synced', base: { lsn: head }, lastError: undefined })
+            expect(await headStamps(volume, CLIENTS + 1)).toEqual([...expected, shared])
+          }
+        }),
+        runs,
+      )
+    },
+    propertyTimeoutMs,
+  )
+})
