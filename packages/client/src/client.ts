@@ -1,4 +1,3 @@
-import type { GraftTransport } from '@graft-ts/protocol'
 import {
   type ClientId,
   type IdSource,
@@ -11,69 +10,26 @@ import {
   parseVolumeId,
   type Snapshot,
   systemIdSource,
-  systemTimers,
-  type Timers,
   type VolumeId,
 } from '@graft-ts/volume'
-import type { ClientContext, Durability } from './context.ts'
-import { ClientError, throwIfAborted, untilAborted } from './errors.ts'
-import { Listeners } from './listeners.ts'
-import { type Connectivity, runtimeConnectivity } from './live/connectivity.ts'
-import { HeadWatch } from './live/head-watch.ts'
-import { type SyncOptions, syncSettings } from './live/sync-settings.ts'
+import { type ClientOptions, contextOf } from './client-options.ts'
+import type { ClientContext } from './context.ts'
+import { ClientError, type Failure, failureOf, throwIfAborted, untilAborted } from './errors.ts'
 import { Batch } from './local/batch.ts'
-import { afterVolume, INFO_KEY, VOLUMES_RANGE, volumeInfoKey } from './local/keys.ts'
-import { LocalDatabase, type LocalStore } from './local/local-store.ts'
+import { Evictor } from './local/evictor.ts'
+import { afterVolume, FORGOTTEN_RANGE, INFO_KEY, VOLUMES_RANGE, volumeInfoKey, volumeOfKey } from './local/keys.ts'
+import { Ledger } from './local/ledger.ts'
+import type { LocalBytes } from './local/local-bytes.ts'
+import { LocalDatabase } from './local/local-store.ts'
+import { runtimeLocks } from './local/owner-lock.ts'
+import { askToPersist, type Persistence } from './local/persistence.ts'
 import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
 import { VolumeStore } from './local/volume-store.ts'
-import { checkDurability, checkIsolation } from './options.ts'
-import type { MergePage } from './push/merge-hook.ts'
-import { PageCache } from './read/page-cache.ts'
-import type { PrefetcherFactory } from './read/prefetcher.ts'
-import { Remote } from './remote.ts'
-import { type RetryPolicy, retried } from './retry.ts'
-import type { Isolation } from './state/local-commit.ts'
+import { retried } from './retry.ts'
 import type { VolumeState } from './state/volume-state.ts'
 import { Volume } from './volume.ts'
 import { VolumeCore } from './volume-core.ts'
 import type { VolumeStatus } from './volume-status.ts'
-
-const MEMORY_CACHE_BYTES_DEFAULT = 32 * 2 ** 20
-const TRANSACTION_BYTES_DEFAULT = 2 ** 30
-const ATTEMPTS_DEFAULT = 4
-const RETRY_DELAY_MS_DEFAULT = 100
-
-/** What a client is made of. Everything that touches the world comes in here. */
-export interface ClientOptions {
-  /** How the stores are reached: `httpTransport` of `@graft-ts/protocol`, or `embedded`. */
-  readonly transport: GraftTransport
-  /** Holds pages and local commits: an `abstract-level` database, opened and closed by the client. One client each. */
-  readonly store: LocalStore
-  /** Predicts what is read next, one for each snapshot and transaction. Default: none. */
-  readonly prefetcher?: PrefetcherFactory
-  /** What transactions are checked against. Default: `serializable`. */
-  readonly isolation?: Isolation
-  /** Settles conflicts about single pages, before transactions run again. Default: none. */
-  readonly merge?: MergePage
-  /** When a local commit counts as done. Default: `local`. */
-  readonly durability?: Durability
-  /** Bound on pages in memory, over all volumes. Default 32 MiB. */
-  readonly memoryCacheBytesMax?: number
-  /** Bound on the pages that one transaction writes. Default 1 GiB. */
-  readonly transactionBytesMax?: number
-  /** How often a call to a server is tried that failed for a passing reason. Default 4. */
-  readonly attemptsMax?: number
-  /** First pause between two tries in milliseconds; it doubles each time, less a random half. Default 100. */
-  readonly retryDelayMs?: number
-  /** Pulls and pushes by itself. Default: nothing goes on by itself. */
-  readonly sync?: SyncOptions
-  /** Whether there is a network, for what goes on by itself. Default: what the runtime says, where it says something. */
-  readonly connectivity?: Connectivity
-  /** Clock and randomness. Default: the system's. */
-  readonly idSource?: IdSource
-  /** Default: the runtime's timers. */
-  readonly timers?: Timers
-}
 
 /** Options of {@link Client.createVolume}. */
 export interface CreateVolumeOptions {
@@ -83,25 +39,52 @@ export interface CreateVolumeOptions {
   readonly pageSize?: PageSize
 }
 
+/** Options of {@link Client.forget}. */
+export interface ForgetOptions {
+  /** Whether local commits that are not pushed yet go too. Default: no. */
+  readonly discardPending?: boolean
+}
+
+/** Where a client stands, over all its volumes. */
+export interface ClientStatus {
+  /** What pages take up in the local store. */
+  readonly localBytes: LocalBytes
+  /** The limit on that; infinite: none. */
+  readonly localBytesMax: number
+  /** What happens to the local store when the device runs short of space, as far as `storageManager` has said. */
+  readonly persistence: Persistence
+  /** Why making room failed the last time; `undefined`: it did not. */
+  readonly evictionError: Failure | undefined
+}
+
 /** One local store, and the volumes that are replicated into it as far as they are read. */
 export class Client {
   readonly clientId: ClientId
   readonly #database: LocalDatabase
   readonly #context: ClientContext
   readonly #closing: AbortController
+  readonly #ledger: Ledger
+  readonly #evictor: Evictor
+  // What each volume has in the local store, open or not.
+  readonly #stores = new Map<VolumeId, VolumeStore>()
   readonly #volumes = new Map<VolumeId, Promise<Volume>>()
+  #persistence: Persistence = 'unknown'
   #closed: Promise<void> | undefined
 
   private constructor(options: {
     clientId: ClientId
     database: LocalDatabase
-    context: ClientContext
+    ledger: Ledger
+    context: Omit<ClientContext, 'roomMade'>
     closing: AbortController
   }) {
     this.clientId = options.clientId
     this.#database = options.database
-    this.#context = options.context
+    this.#context = { ...options.context, roomMade: () => this.#evictor.idle() }
     this.#closing = options.closing
+    this.#ledger = options.ledger
+    this.#evictor = new Evictor(options.ledger, (volumeId) => this.#store(volumeId), options.closing.signal)
+    options.database.onFull = () => this.#evictor.shrink()
   }
 
   /**
@@ -114,13 +97,32 @@ export class Client {
     const closing = new AbortController()
     const idSource = options.idSource ?? systemIdSource
     const shared = contextOf(options, idSource, closing.signal)
-    const database = await LocalDatabase.open(options.store)
+    const ledger = new Ledger(shared.localBytesMax)
+    const { locks = runtimeLocks() } = options
+    const database = await LocalDatabase.open(options.store, locks === 'none' ? undefined : locks)
     try {
       const clientId = await identify(database, idSource)
-      return new Client({ clientId, database, context: { ...shared, clientId }, closing })
+      await ledger.load(database)
+      const client = new Client({ clientId, database, ledger, context: { ...shared, clientId }, closing })
+      await client.#finishForgetting()
+      if (options.storageManager !== undefined) {
+        void askToPersist(options.storageManager).then((persistence) => (client.#persistence = persistence))
+      }
+      return client
     } catch (error) {
       await database.close()
       throw error
+    }
+  }
+
+  /** Where the client stands, over all its volumes. Costs no I/O. */
+  status(): ClientStatus {
+    const { failure } = this.#evictor
+    return {
+      localBytes: this.#ledger.total,
+      localBytesMax: this.#ledger.bytesMax,
+      persistence: this.#persistence,
+      evictionError: failure === undefined ? undefined : failureOf(failure),
     }
   }
 
@@ -149,7 +151,7 @@ export class Client {
     const pageSize = parsePageSize(options.pageSize ?? PAGE_SIZE_DEFAULT)
     if (this.#volumes.has(volumeId)) throw existsError(volumeId)
     return this.#opening(volumeId, async (store) => {
-      if ((await store.load()) !== undefined) throw existsError(volumeId)
+      if ((await store.queue.run(() => store.load())) !== undefined) throw existsError(volumeId)
       const base: Snapshot = { volumeId, lsn: LSN_NONE, pageCount: 0, pageSize, timestampMs: 0 }
       return this.#add(store, base)
     })
@@ -167,7 +169,7 @@ export class Client {
     const opening =
       this.#volumes.get(parseVolumeId(volumeId)) ??
       this.#opening(volumeId, async (store) => {
-        const known = await store.load()
+        const known = await store.queue.run(() => store.load())
         if (known !== undefined) return known
         const { remote, retry, closing: signal } = this.#context
         const { snapshot } = await retried(retry, signal, () => remote.pull(volumeId, { signal, since: LSN_NONE }))
@@ -175,6 +177,36 @@ export class Client {
       })
     // Others may be opening it too, so no single caller's signal ends that.
     return untilAborted(opening, options.signal)
+  }
+
+  /**
+   * Drops everything that the local store has of a volume, in steps: a crash in between is made good when the store is
+   * opened next. The remote log is not touched; the volume can be opened again. What uses it now ends with
+   * `VOLUME_FORGOTTEN`. Does nothing if the local store does not know it.
+   *
+   * @throws {@link ClientError} `VOLUME_PENDING` if local commits are not pushed yet and `discardPending` is not set: then
+   * nothing happens. `LOCAL_STORE_…`.
+   */
+  async forget(volumeId: VolumeId, { discardPending = false }: ForgetOptions = {}): Promise<void> {
+    this.#check()
+    const isKnown = (await this.#database.get(volumeInfoKey(parseVolumeId(volumeId)))) !== undefined
+    if (!isKnown && !this.#volumes.has(volumeId)) return
+    try {
+      await (await this.openVolume(volumeId)).forget({ discardPending })
+    } catch (error) {
+      const code = error instanceof ClientError ? error.code : undefined
+      // Somebody else has forgotten it meanwhile.
+      if (code === 'VOLUME_FORGOTTEN') return this.#store(volumeId).queue.idle()
+      if (code !== 'LOCAL_STORE_CORRUPT' || !discardPending) throw error
+      const damaged = this.#store(volumeId)
+      await damaged.queue.run(() => damaged.forget())
+    }
+    // Whoever opens the volume from now on waits in the line of the new store until the old pages are gone.
+    const store = new VolumeStore(this.#database, volumeId, this.#ledger)
+    this.#stores.set(volumeId, store)
+    this.#volumes.delete(volumeId)
+    this.#context.cache.dropVolume(volumeId)
+    await store.queue.run(() => store.removeAll())
   }
 
   /**
@@ -197,15 +229,34 @@ export class Client {
     for (const volume of await Promise.allSettled(this.#volumes.values())) {
       if (volume.status === 'fulfilled') await volume.value.idle()
     }
+    await this.#evictor.idle()
+    for (const store of this.#stores.values()) await store.queue.idle()
     await this.#database.close()
   }
 
   #opening(volumeId: VolumeId, load: (store: VolumeStore) => Promise<VolumeState>): Promise<Volume> {
-    const store = new VolumeStore(this.#database, volumeId)
+    const store = this.#store(volumeId)
     const opening = load(store).then((state) => new Volume(new VolumeCore({ volumeId, client: this.#context, store, state })))
     this.#volumes.set(volumeId, opening)
     opening.catch(() => this.#volumes.delete(volumeId))
     return opening
+  }
+
+  #store(volumeId: VolumeId): VolumeStore {
+    let store = this.#stores.get(volumeId)
+    if (store === undefined) {
+      store = new VolumeStore(this.#database, volumeId, this.#ledger)
+      this.#stores.set(volumeId, store)
+    }
+    return store
+  }
+
+  /** Goes on with what a crash interrupted. */
+  async #finishForgetting(): Promise<void> {
+    for await (const key of this.#database.keys(FORGOTTEN_RANGE)) {
+      const store = this.#store(volumeOfKey(key) as VolumeId)
+      await store.queue.run(() => store.removeAll())
+    }
   }
 
   async #add(store: VolumeStore, base: Snapshot): Promise<VolumeState> {
@@ -220,48 +271,13 @@ export class Client {
       remote: undefined,
       divergence: undefined,
     }
-    await store.create(state)
+    await store.queue.run(() => store.create(state))
     return state
   }
 
   #check(): void {
     if (this.#closing.signal.aborted) throw new ClientError('CLIENT_CLOSED', 'the client is closed')
   }
-}
-
-function contextOf(options: ClientOptions, idSource: IdSource, closing: AbortSignal): Omit<ClientContext, 'clientId'> {
-  const remote = new Remote(options.transport, closing)
-  const retry = retryOf(options, idSource)
-  const sync = syncSettings(options.sync)
-  const connectivity = options.connectivity ?? runtimeConnectivity()
-  const heads = new HeadWatch({ remote, retry, connectivity, intervalMs: sync.intervalMs, closing })
-  return {
-    remote,
-    retry,
-    live: { heads, sync, connectivity, statusListeners: new Listeners() },
-    cache: new PageCache(positive('memoryCacheBytesMax', options.memoryCacheBytesMax ?? MEMORY_CACHE_BYTES_DEFAULT)),
-    idSource,
-    prefetcher: options.prefetcher,
-    merge: options.merge,
-    isolation: checkIsolation(options.isolation ?? 'serializable'),
-    durability: checkDurability(options.durability ?? 'local'),
-    transactionBytesMax: positive('transactionBytesMax', options.transactionBytesMax ?? TRANSACTION_BYTES_DEFAULT),
-    closing,
-  }
-}
-
-function retryOf(options: ClientOptions, idSource: IdSource): RetryPolicy {
-  return {
-    timers: options.timers ?? systemTimers,
-    random: () => (idSource.randomBytes(1)[0] as number) / 255,
-    attemptsMax: positive('attemptsMax', options.attemptsMax ?? ATTEMPTS_DEFAULT),
-    delayMs: positive('retryDelayMs', options.retryDelayMs ?? RETRY_DELAY_MS_DEFAULT),
-  }
-}
-
-function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new ClientError('CLIENT_OPTIONS', `must be a positive whole number, ${name}=${value}`)
 }
 
 /** The client that a local store belongs to; a new store gets one. */

@@ -42,6 +42,10 @@ export interface ClientContext {
   readonly isolation: Isolation
   readonly durability: Durability
   readonly transactionBytesMax: number
+  /** Infinite: none. */
+  readonly localBytesMax: number
+  /** Settles when the local store is not above its limit any more, as far as it can be. */
+  readonly roomMade: () => Promise<void>
   /** Settles conflicts about single pages; `undefined`: nobody does. */
   readonly merge: MergePage | undefined
   /** What goes on by itself. */

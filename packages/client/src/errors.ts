@@ -8,7 +8,10 @@ export type ClientErrorCode =
   | 'LOCAL_STORE_FAILED'
   | 'LOCAL_STORE_CORRUPT'
   | 'LOCAL_STORE_VERSION'
+  | 'LOCAL_STORE_FULL'
   | 'VOLUME_EXISTS'
+  | 'VOLUME_PENDING'
+  | 'VOLUME_FORGOTTEN'
   | 'SNAPSHOT_CLOSED'
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_TOO_LARGE'
@@ -31,7 +34,10 @@ const KIND_OF: Readonly<Record<ClientErrorCode, ErrorKind>> = {
   LOCAL_STORE_FAILED: 'unavailable',
   LOCAL_STORE_CORRUPT: 'corrupt',
   LOCAL_STORE_VERSION: 'unsupported',
+  LOCAL_STORE_FULL: 'exhausted',
   VOLUME_EXISTS: 'conflict',
+  VOLUME_PENDING: 'conflict',
+  VOLUME_FORGOTTEN: 'closed',
   SNAPSHOT_CLOSED: 'closed',
   TRANSACTION_ENDED: 'closed',
   TRANSACTION_TOO_LARGE: 'exhausted',
@@ -81,9 +87,12 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal)
 }
 
-/** What a caller is told whose call a signal has ended: `CLIENT_CLOSED` where that is the reason, else `ABORTED`. */
+/**
+ * What a caller is told whose call a signal has ended: `CLIENT_CLOSED` or `VOLUME_FORGOTTEN` where that is the reason, else
+ * `ABORTED`.
+ */
 export function abortError({ reason }: AbortSignal): ClientError {
-  if (reason instanceof ClientError && reason.code === 'CLIENT_CLOSED') return new ClientError(reason.code, reason.message)
+  if (reason instanceof ClientError && reason.kind === 'closed') return new ClientError(reason.code, reason.message)
   return new ClientError('ABORTED', 'stopped by the signal of the caller', { cause: reason })
 }
 

@@ -1,12 +1,21 @@
 /** Runs tasks one after the other, in the order in which they were handed over. A task that fails stops nobody. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
+  #ended: { readonly error: unknown } | undefined
 
   /** Runs a task when all earlier ones have ended. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task)
+    const result = this.#last.then(() => {
+      if (this.#ended !== undefined) throw this.#ended.error
+      return task()
+    })
     this.#last = result.catch(() => undefined)
     return result
+  }
+
+  /** Makes tasks that have not begun yet fail, and all later ones. */
+  end(error: unknown): void {
+    this.#ended = { error }
   }
 
   /** Settles when everything that was handed over so far has ended. */

@@ -17,6 +17,13 @@ export interface HydrateOptions extends CallOptions {
   readonly onProgress?: (progress: { readonly pagesDone: number; readonly pagesTotal: number }) => void
 }
 
+/** What {@link VolumeSnapshot.hydrate} came to. */
+export interface HydrateResult {
+  readonly pagesFetched: number
+  /** Pages that made room again for later ones. */
+  readonly pagesMissing: number
+}
+
 // Pages that are looked up and fetched between two reports of progress.
 const HYDRATE_STEP = 4096
 
@@ -98,23 +105,35 @@ export class VolumeSnapshot {
   }
 
   /**
-   * Brings pages here that are not, so that they can be read offline.
+   * Brings pages into the local store that are not there, so that they can be read offline.
    *
-   * @returns How many had to be fetched.
+   * @returns How many had to be fetched, and how many are not there in spite of it, for want of room: `localBytesMax`.
    * @throws As {@link read}.
    */
-  async hydrate(options: HydrateOptions = {}): Promise<{ readonly pagesFetched: number }> {
+  async hydrate(options: HydrateOptions = {}): Promise<HydrateResult> {
     this.#check(options.signal)
     const given = options.pages === undefined ? undefined : ascending(options.pages)
     const pagesTotal = given?.length ?? this.pageCount
-    let pagesFetched = 0
-    for (let done = 0; done < pagesTotal; done += HYDRATE_STEP) {
-      const end = Math.min(done + HYDRATE_STEP, pagesTotal)
-      const step = given?.slice(done, end) ?? Array.from({ length: end - done }, (_, i) => done + i + 1)
-      pagesFetched += await this.#reader.hydrate(this.#view, step, options.signal)
-      options.onProgress?.({ pagesDone: end, pagesTotal })
+    const steps = function* (): Generator<number[]> {
+      for (let done = 0; done < pagesTotal; done += HYDRATE_STEP) {
+        const end = Math.min(done + HYDRATE_STEP, pagesTotal)
+        yield given?.slice(done, end) ?? Array.from({ length: end - done }, (_, i) => done + i + 1)
+      }
     }
-    return { pagesFetched }
+    let pagesFetched = 0
+    let pagesDone = 0
+    for (const step of steps()) {
+      pagesFetched += await this.#whileOpen(this.#reader.hydrate(this.#view, step, options.signal))
+      pagesDone += step.length
+      options.onProgress?.({ pagesDone, pagesTotal })
+    }
+    let pagesMissing = 0
+    // Where no page came, none had to make room.
+    if (pagesFetched > 0 && Number.isFinite(this.#context.localBytesMax)) {
+      await this.#context.roomMade()
+      for (const step of steps()) pagesMissing += (await this.#whileOpen(this.#reader.notStored(this.#view, step))).length
+    }
+    return { pagesFetched, pagesMissing }
   }
 
   /** Lets go of it. Reads that are under way may still end well; later ones fail. May be called again. */
@@ -143,6 +162,7 @@ export class VolumeSnapshot {
     try {
       return await reading
     } catch (cause) {
+      throwIfAborted(this.#context.closing)
       if (!this.#isClosed) throw cause
       throw new ClientError('SNAPSHOT_CLOSED', 'the snapshot was closed while it was read', { cause })
     }
@@ -155,7 +175,7 @@ export class VolumeSnapshot {
 
   #check(signal: AbortSignal | undefined): void {
     throwIfAborted(signal)
-    if (this.#context.closing.aborted) throw new ClientError('CLIENT_CLOSED', 'the client is closed')
+    throwIfAborted(this.#context.closing)
     if (this.#isClosed) throw new ClientError('SNAPSHOT_CLOSED', 'the snapshot is closed')
   }
 

@@ -21,6 +21,7 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     attempt:
       attempt === undefined ? undefined : { commitId: attempt.commitId, baseLsn: state.base.lsn, isRefused: state.isRefused },
     divergence: state.divergence,
+    localBytes: core.store.bytes,
     answeredAtMs: health.answeredAtMs,
     staleForMs: confirmedAtMs === undefined ? undefined : Math.max(0, core.client.idSource.nowMs() - confirmedAtMs),
     live: core.client.live.heads.mode,

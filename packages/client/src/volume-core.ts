@@ -45,7 +45,8 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   readonly volumeId: VolumeId
   readonly client: ClientContext
   readonly store: VolumeStore
-  readonly queue: SerialQueue = new SerialQueue()
+  readonly queue: SerialQueue
+  readonly #forgetting = new AbortController()
   readonly #running = new Set<RunningTransaction>()
   #visible: VolumeState
   #epoch = 0
@@ -55,8 +56,10 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
 
   constructor(options: { volumeId: VolumeId; client: ClientContext; store: VolumeStore; state: VolumeState }) {
     this.volumeId = options.volumeId
-    this.client = options.client
+    const closing = AbortSignal.any([options.client.closing, this.#forgetting.signal])
+    this.client = { ...options.client, closing }
     this.store = options.store
+    this.queue = options.store.queue
     this.#visible = options.state
     const { idSource } = options.client
     this.health = new RemoteHealth({ nowMs: () => idSource.nowMs(), onChange: () => this.onChange() })
@@ -255,9 +258,27 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     })
   }
 
+  /**
+   * The first step of dropping everything that the volume has here, after which nothing else can be done with this object.
+   *
+   * @throws ClientError `VOLUME_PENDING` if local commits are pending and `discardPending` is not set.
+   */
+  forget({ discardPending }: { readonly discardPending: boolean }): Promise<void> {
+    return this.queue.run(async () => {
+      const pending = this.#state.pending.length
+      if (pending > 0 && !discardPending) {
+        throw new ClientError('VOLUME_PENDING', `local commits are not pushed yet, volume=${this.volumeId} commits=${pending}`)
+      }
+      await this.store.forget()
+      const error = new ClientError('VOLUME_FORGOTTEN', `the volume was forgotten, volume=${this.volumeId}`)
+      this.queue.end(error)
+      this.#forgetting.abort(error)
+    })
+  }
+
   /** Clears away what transactions wrote that ran again for nothing. */
   async dropUnfinished(): Promise<void> {
-    if (this.store.pages.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([]))
+    if (this.store.pages.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([], this.pageSize))
   }
 
   /** A step that changes nothing but what is under way. */

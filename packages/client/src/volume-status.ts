@@ -2,6 +2,7 @@ import type { CommitId, Lsn, PageSize, Snapshot, VolumeId } from '@graft-ts/volu
 import type { Failure } from './errors.ts'
 import type { RemoteOperation } from './live/remote-health.ts'
 import type { WatchMode } from './live/watch-mode.ts'
+import type { LocalBytes } from './local/local-bytes.ts'
 import type { Divergence } from './state/divergence.ts'
 
 /** How the local state and the newest known remote one relate. */
@@ -36,6 +37,8 @@ export interface VolumeStatus {
   /** An attempt whose outcome is not known (I6); `undefined`: there is none. */
   readonly attempt: { readonly commitId: CommitId; readonly baseLsn: Lsn; readonly isRefused: boolean } | undefined
   readonly divergence: Divergence | undefined
+  /** What the pages of the volume take up in the local store. */
+  readonly localBytes: LocalBytes
   /** When the meta store last answered, milliseconds since 1970; `undefined`: not since the client was opened. */
   readonly answeredAtMs: number | undefined
   /**

@@ -260,6 +260,11 @@ export class Volume {
     })
   }
 
+  /** See `Client.forget`. @internal */
+  forget(options: { readonly discardPending: boolean }): Promise<void> {
+    return this.#core.forget(options)
+  }
+
   /** Settles when nothing of this volume is under way in the local store. @internal */
   async idle(): Promise<void> {
     await this.#pushes.idle()
@@ -337,6 +342,6 @@ export class Volume {
 
   #check(signal: AbortSignal | undefined): void {
     throwIfAborted(signal)
-    if (this.#core.client.closing.aborted) throw new ClientError('CLIENT_CLOSED', 'the client is closed')
+    throwIfAborted(this.#core.client.closing)
   }
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Volume, VolumeSnapshot } from '../src/index.ts'
 import { VolumeKeys } from '../src/local/keys.ts'
 import { decodePageEntry } from '../src/local/page-entry.ts'
-import { openWorld, PAGE_SIZE, page, stampOf, type TestClient } from './harness.ts'
+import { expectExactUsage, openWorld, PAGE_SIZE, page, stampOf, type TestClient } from './harness.ts'
 import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 /*
@@ -21,6 +21,17 @@ const TAIL_PAGES = 5
 const START = 100
 
 const FAULTS_MAX = 6
+
+interface Bounds {
+  readonly memoryCacheBytesMax: number
+  readonly localBytesMax: number
+}
+
+// Everything in memory or nothing; every page in the local store, half of them, or none that may go.
+const bounds: fc.Arbitrary<Bounds> = fc.record({
+  memoryCacheBytesMax: fc.constantFrom(2 ** 20, 1),
+  localBytesMax: fc.constantFrom(2 ** 30, 8000, 1),
+})
 
 type StepType = 'transfer' | 'tail' | 'cut' | 'push' | 'pull' | 'audit' | 'crash' | 'hold'
 
@@ -70,19 +81,19 @@ class Run {
   readonly held: VolumeSnapshot[] = []
   turn: (label: string) => Promise<void> = async () => undefined
   #faults: number[]
-  #isCached: boolean
+  readonly #bounds: Bounds
 
-  constructor(steps: readonly Step[], faults: readonly number[], isCached: boolean) {
+  constructor(steps: readonly Step[], faults: readonly number[], bounds: Bounds) {
     this.steps = steps
     this.#faults = [...faults]
-    this.#isCached = isCached
+    this.#bounds = bounds
     this.transfers = steps.map(({ type, client, from, to }) =>
       type === 'transfer' && from !== to ? { actor: client, from, to, isAcknowledged: false } : undefined,
     )
   }
 
   async start(): Promise<void> {
-    const options = { memoryCacheBytesMax: this.#isCached ? 2 ** 20 : 1, attemptsMax: 2 }
+    const options = { ...this.#bounds, attemptsMax: 2 }
     const first = await this.world.open(options)
     const volume = await first.client.createVolume({ pageSize: PAGE_SIZE })
     await volume.transact((tx) => {
@@ -135,7 +146,7 @@ class Run {
     } catch (error) {
       if (!isTypedError(error)) throw error
       const isDead = test !== actor.test || test.local.isDead
-      const allowed = ['OUTCOME_UNKNOWN', 'LOCAL_STORE_FAILED']
+      const allowed = ['OUTCOME_UNKNOWN', 'LOCAL_STORE_FAILED', 'LOCAL_STORE_FULL']
       if (isDead) allowed.push('CLIENT_CLOSED')
       if (actor.hasCrashed) allowed.push('PUSH_DIVERGED')
       if (!allowed.includes(error.code)) throw error
@@ -216,7 +227,7 @@ class Run {
     const before = actor.test
     // From here on the old process is dead, whatever of it is still under way on the network.
     const store = before.local.recovered()
-    const again = await this.world.openOn(store, { memoryCacheBytesMax: this.#isCached ? 2 ** 20 : 1, attemptsMax: 2 })
+    const again = await this.world.openOn(store, { ...this.#bounds, attemptsMax: 2 })
     actor.volume = await again.client.openVolume(actor.volume.volumeId)
     actor.test = again
     this.#disturbStore(again)
@@ -225,7 +236,9 @@ class Run {
   #disturbStore({ local }: TestClient): void {
     local.before = async (call) => {
       await this.turn(call)
-      if (this.#nextFault() === 3) throw new Error('the disk is full')
+      const fault = this.#nextFault()
+      if (fault === 3) throw new Error('the disk does not answer')
+      if (fault === 4) throw new Error('IO error: 000007.log: No space left on device')
     }
   }
 
@@ -259,7 +272,11 @@ function cutTail(tx: Tx, index: number): void {
 }
 
 function rethrowUnlessGone(error: unknown): void {
-  if (!isTypedError(error) || !['LOCAL_STORE_FAILED', 'CLIENT_CLOSED', 'SNAPSHOT_CLOSED'].includes(error.code)) throw error
+  if (
+    !isTypedError(error) ||
+    !['LOCAL_STORE_FAILED', 'LOCAL_STORE_FULL', 'CLIENT_CLOSED', 'SNAPSHOT_CLOSED'].includes(error.code)
+  )
+    throw error
 }
 
 /** After the next start, every key of the local store is one that somebody needs. */
@@ -267,16 +284,18 @@ async function expectNoGarbage({ test, volume }: Actor): Promise<void> {
   await volume.idle()
   const again = await test.reopen()
   await again.client.openVolume(volume.volumeId)
+  await again.client.close()
   const keys = new VolumeKeys(volume.volumeId)
-  const kept = (await again.local.keyList()).filter((key) => key !== 'info' && key !== keys.info)
+  const records = new Map(await again.local.entryList())
+  const kept = [...records.keys()].filter((key) => !['info', keys.info, keys.usage].includes(key))
   const entries = kept.filter((key) => key.startsWith(keys.openEntries.gte))
   const needed = new Set(entries)
-  const values = await again.local.getMany(entries, { keyEncoding: 'utf8', valueEncoding: 'view' })
-  for (const [i, bytes] of values.entries()) {
-    const { content } = decodePageEntry(bytes as Uint8Array)
-    if (content.type === 'local') needed.add(keys.localPage(content.sequence, keys.pageOfOpenEntry(entries[i] as string)))
+  for (const key of entries) {
+    const { content } = decodePageEntry(records.get(key) as Uint8Array)
+    if (content.type === 'local') needed.add(keys.localPage(content.sequence, keys.pageOfOpenEntry(key)))
   }
   expect(kept.filter((key) => !needed.has(key))).toEqual([])
+  await expectExactUsage(again.local, again.client)
 }
 
 test(
@@ -286,13 +305,13 @@ test(
       fc.asyncProperty(
         fc.scheduler(),
         fc.array(step, { minLength: 6, maxLength: STEPS_MAX, size: 'max' }),
-        fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) }), {
+        fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 4 }) }), {
           maxLength: 40 * FAULTS_MAX,
           size: 'max',
         }),
-        fc.boolean(),
-        async (scheduler, steps, faults, isCached) => {
-          const run = new Run(steps, faults, isCached)
+        bounds,
+        async (scheduler, steps, faults, bound) => {
+          const run = new Run(steps, faults, bound)
           await run.start()
           run.disturb((label) => scheduler.schedule(Promise.resolve(), label))
           await scheduler.waitFor(Promise.all(steps.map((each, i) => run.run(each, i))))

@@ -39,7 +39,7 @@ describe('a volume', () => {
     expect(world.calls.filter((name) => name === 'Commit')).toHaveLength(1)
     const snapshot = (await reader.openVolume(volume.volumeId)).snapshot()
     world.calls.length = 0
-    expect(await snapshot.hydrate()).toEqual({ pagesFetched: 3000 })
+    expect(await snapshot.hydrate()).toEqual({ pagesFetched: 3000, pagesMissing: 0 })
     expect(world.calls.filter((name) => name === 'ReadPages')).toHaveLength(3)
     world.calls.length = 0
     expect(await snapshot.hydrate()).toEqual({ pagesFetched: 0 })

@@ -14,6 +14,7 @@ import { type MeteredStore, metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { type IdSource, isTypedError, parsePageSize, type Timers, type VolumeId } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
+import { expect } from 'vitest'
 import {
   Client,
   type ClientOptions,
@@ -23,6 +24,9 @@ import {
   type Volume,
   type VolumeSnapshot,
 } from '../src/index.ts'
+import { VolumeKeys } from '../src/local/keys.ts'
+import { decodePageEntry } from '../src/local/page-entry.ts'
+import { decodeUsageInfo } from '../src/local/records.ts'
 
 export const PAGE_SIZE = parsePageSize(512)
 
@@ -299,6 +303,10 @@ export class CrashableStore implements LocalStore {
     return this.#level.keys().all()
   }
 
+  async entryList(): Promise<[string, Uint8Array][]> {
+    return this.#level.iterator().all()
+  }
+
   open = (): Promise<void> => this.#level.open()
   // The content lives on for the next process.
   close = async (): Promise<void> => void (this.isDead = true)
@@ -388,6 +396,48 @@ export async function outcomeOf(call: Promise<unknown>): Promise<string> {
     if (isTypedError(error)) return `${error.kind} ${error.code}`
     throw error
   }
+}
+
+/**
+ * Compares what a local store says that its pages take up with what they do: `cached` is what open entries are and lead to,
+ * `kept` all other pages.
+ */
+export async function expectExactUsage(local: CrashableStore, client?: Client): Promise<void> {
+  const records = new Map(await local.entryList())
+  const counted = new Map<string, { cached: number; kept: number }>()
+  const count = (volume: string, sort: 'cached' | 'kept', bytes: number): void => {
+    const usage = counted.get(volume) ?? { cached: 0, kept: 0 }
+    usage[sort] += bytes
+    counted.set(volume, usage)
+  }
+  const adopted = new Set<string>()
+  for (const [key, value] of records) {
+    const [, volume, sort, page] = key.split('/') as [string, string, string, string]
+    if (!key.startsWith('v/') || sort !== 'o') continue
+    count(volume, 'cached', key.length + value.length)
+    const { content } = decodePageEntry(value)
+    if (content.type !== 'local') continue
+    const place = new VolumeKeys(volume as VolumeId).localPage(content.sequence, Number.parseInt(page, 16))
+    adopted.add(place)
+  }
+  for (const [key, value] of records) {
+    const [, volume, sort] = key.split('/') as [string, string, string]
+    if (!key.startsWith('v/') || (sort !== 'l' && sort !== 'i')) continue
+    count(volume, adopted.has(key) ? 'cached' : 'kept', key.length + value.length)
+  }
+  const told = new Map<string, { cached: number; kept: number }>()
+  for (const [key, value] of records) {
+    if (!key.startsWith('u/')) continue
+    const usage = decodeUsageInfo(value)
+    if (usage.cached + usage.kept > 0) told.set(key.slice(2), { ...usage })
+  }
+  expect(told).toEqual(counted)
+  const total = { cached: 0, kept: 0 }
+  for (const { cached, kept } of counted.values()) {
+    total.cached += cached
+    total.kept += kept
+  }
+  if (client !== undefined) expect(client.status().localBytes).toEqual(total)
 }
 
 export type { VolumeId }

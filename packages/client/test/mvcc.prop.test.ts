@@ -1,11 +1,17 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Transaction, Volume, VolumeSnapshot } from '../src/index.ts'
-import { openWorld, PAGE_SIZE, page, stampOf, type TestClient, type World } from './harness.ts'
+import type { ClientOptions, Transaction, Volume, VolumeSnapshot } from '../src/index.ts'
+import { expectExactUsage, openWorld, PAGE_SIZE, page, stampOf, type TestClient, type World } from './harness.ts'
 import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 const PAGES = 6
 const CLIENTS = 3
+// One keeps nothing in memory, one hardly anything anywhere, one everything.
+const BOUNDS: readonly Partial<ClientOptions>[] = [
+  { memoryCacheBytesMax: 1, localBytesMax: 2000 },
+  { memoryCacheBytesMax: 1, localBytesMax: 1 },
+  { memoryCacheBytesMax: 2 ** 20 },
+]
 
 /** A whole volume: the stamp of each page, from page 1. */
 type State = readonly number[]
@@ -117,7 +123,7 @@ class Run {
   async start(): Promise<void> {
     for (let i = 0; i < CLIENTS; i++) {
       const actor = new Actor()
-      actor.test = await this.world.open({ memoryCacheBytesMax: i === 0 ? 1 : 2 ** 20, attemptsMax: 1 })
+      actor.test = await this.world.open({ ...BOUNDS[i], attemptsMax: 1 })
       this.actors.push(actor)
     }
     const first = this.actors[0] as Actor
@@ -232,6 +238,10 @@ test(
           await expectState(await volume.snapshotAt(lsn as never), run.history[lsn] as State)
         }
         expect(volume.status().base.lsn).toBe(run.history.length - 1)
+        for (const { test: each } of run.actors) {
+          await each.client.close()
+          await expectExactUsage(each.local, each.client)
+        }
       }),
       propertyParameters,
     )

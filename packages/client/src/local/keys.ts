@@ -6,6 +6,8 @@ import type { KeyRange } from './local-store.ts'
  *
  * | key                              | value                                              |
  * | `info`                           | StoreInfo                                          |
+ * | `u/{volume}`                     | UsageInfo                                          |
+ * | `f/{volume}`                     | empty: the volume is being forgotten               |
  * | `v/{volume}/info`                | VolumeInfo                                         |
  * | `v/{volume}/push`                | PushInfo                                           |
  * | `v/{volume}/dirty`               | empty: pages may lie about that nobody needs       |
@@ -31,6 +33,17 @@ function under(prefix: string): KeyRange {
 /** Where everything of all volumes is. */
 export const VOLUMES_RANGE: KeyRange = under('v/')
 
+/** Where the usage of all volumes is. */
+export const USAGE_RANGE: KeyRange = under('u/')
+
+/** Where the volumes are named that are being forgotten. */
+export const FORGOTTEN_RANGE: KeyRange = under('f/')
+
+/** The volume that a key of {@link USAGE_RANGE} or {@link FORGOTTEN_RANGE} is about. */
+export function volumeOfKey(key: string): string {
+  return key.slice(2)
+}
+
 /** The key of a volume's own record. */
 export function volumeInfoKey(volumeId: VolumeId): string {
   return `v/${volumeId}/info`
@@ -46,6 +59,10 @@ export class VolumeKeys {
   readonly info: string
   readonly push: string
   readonly dirty: string
+  readonly usage: string
+  readonly forgotten: string
+  /** Everything that the volume has, but for its usage and the mark that it is being forgotten. */
+  readonly all: KeyRange
   readonly commits: KeyRange
   readonly localPages: KeyRange
   readonly openEntries: KeyRange
@@ -58,6 +75,9 @@ export class VolumeKeys {
     this.info = volumeInfoKey(volumeId)
     this.push = `${prefix}push`
     this.dirty = `${prefix}dirty`
+    this.usage = `u/${volumeId}`
+    this.forgotten = `f/${volumeId}`
+    this.all = under(prefix)
     this.commits = under(`${prefix}c/`)
     this.localPages = under(`${prefix}l/`)
     this.openEntries = under(`${prefix}o/`)

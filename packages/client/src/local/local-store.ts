@@ -1,5 +1,6 @@
 import { ClientError } from '../errors.ts'
 import type { Batch, LocalOperation } from './batch.ts'
+import { type LockManagerLike, lockNameOf, takeLock } from './owner-lock.ts'
 
 /** A range of keys. */
 export interface KeyRange {
@@ -17,6 +18,10 @@ interface Encodings {
  * `browser-level` and `memory-level` fit as they are. Keys are text, values are bytes.
  */
 export interface LocalStore {
+  /** Where it is, for stores that others might open too. */
+  readonly location?: string
+  /** What its name begins with beside that, in browsers. */
+  readonly namePrefix?: string
   open(): Promise<void>
   close(): Promise<void>
   get(key: string, options: Encodings): Promise<Uint8Array | undefined>
@@ -36,32 +41,45 @@ const owned = new WeakSet<LocalStore>()
 export class LocalDatabase {
   readonly #store: LocalStore
   #isClosed = false
+  /** Told when a batch found no room in the store. */
+  onFull: () => void = () => undefined
 
-  private constructor(store: LocalStore) {
+  readonly #unlock: () => void
+
+  private constructor(store: LocalStore, unlock: () => void) {
     this.#store = store
+    this.#unlock = unlock
   }
 
   /**
    * Opens the store and takes it over.
    *
-   * @throws {@link ClientError} `LOCAL_STORE_LOCKED` if another process or client has it, `LOCAL_STORE_FAILED`.
+   * @param locks Where others that might open the same store look, too.
+   * @throws {@link ClientError} `LOCAL_STORE_LOCKED` if another process, tab or client has it, `LOCAL_STORE_FAILED`.
    */
-  static async open(store: LocalStore): Promise<LocalDatabase> {
+  static async open(store: LocalStore, locks?: LockManagerLike): Promise<LocalDatabase> {
     if (owned.has(store)) throw new ClientError('LOCAL_STORE_LOCKED', 'another client of this process has the local store')
     owned.add(store)
+    let unlock = (): void => undefined
     try {
+      const name = lockNameOf(store)
+      if (locks !== undefined && name !== undefined) unlock = await takeLock(locks, name)
       await store.open()
     } catch (cause) {
+      // A database opens itself soon after it was made: it must not get hold of what another one lets go of.
+      await store.close().catch(() => undefined)
+      unlock()
       owned.delete(store)
       throw openError(cause)
     }
-    return new LocalDatabase(store)
+    return new LocalDatabase(store, unlock)
   }
 
   /** Closes the store. Calls that are under way may fail; later ones do, also if the store gets another owner. */
   async close(): Promise<void> {
     this.#isClosed = true
     await typed('close', this.#store.close())
+    this.#unlock()
     owned.delete(this.#store)
   }
 
@@ -80,7 +98,12 @@ export class LocalDatabase {
    */
   async write({ operations }: Batch, options: { readonly sync: boolean }): Promise<void> {
     if (operations.length === 0) return
-    await typed('batch', this.#open().batch(operations, { ...ENCODINGS, sync: options.sync }))
+    try {
+      await typed('batch', this.#open().batch(operations, { ...ENCODINGS, sync: options.sync }))
+    } catch (error) {
+      if (error instanceof ClientError && error.code === 'LOCAL_STORE_FULL') this.onFull()
+      throw error
+    }
   }
 
   async *entries(range: KeyRange): AsyncGenerator<[string, Uint8Array], void, undefined> {
@@ -117,10 +140,28 @@ function storeError(what: string, cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause
   const isClosed = codeOf(cause) === 'LEVEL_DATABASE_NOT_OPEN'
   if (isClosed) return new ClientError('CLIENT_CLOSED', 'the local store is closed', { cause })
+  if (isFull(cause)) return new ClientError('LOCAL_STORE_FULL', `the local store has no room left, call=${what}`, { cause })
   return new ClientError('LOCAL_STORE_FAILED', `the local store failed, call=${what}`, { cause })
 }
 
+const CAUSES_MAX = 4
+const QUOTA_EXCEEDED_CODE = 22
+
+/** Whether an error, or one that it wraps, says that the disk is full or that the quota of the origin is used up. */
+function isFull(error: unknown): boolean {
+  let cause = error
+  for (let depth = 0; depth < CAUSES_MAX && typeof cause === 'object' && cause !== null; depth++) {
+    const { name, code, message } = cause as { name?: unknown; code?: unknown; message?: unknown }
+    if (name === 'QuotaExceededError' || code === QUOTA_EXCEEDED_CODE || code === 'ENOSPC' || code === 'EDQUOT') return true
+    // LevelDB gives no code, but what the operating system says.
+    if (typeof message === 'string' && /No space left on device|Disk quota exceeded/.test(message)) return true
+    cause = (cause as { cause?: unknown }).cause
+  }
+  return false
+}
+
 function openError(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause
   // abstract-level wraps the reason: LEVEL_DATABASE_NOT_OPEN, caused by LEVEL_LOCKED.
   const isLocked = codeOf(cause) === 'LEVEL_LOCKED' || (cause instanceof Error && codeOf(cause.cause) === 'LEVEL_LOCKED')
   if (isLocked) return new ClientError('LOCAL_STORE_LOCKED', 'another process has the local store open', { cause })

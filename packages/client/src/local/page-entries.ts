@@ -1,13 +1,20 @@
-import type { Changes, Lsn, Snapshot } from '@graft-ts/volume'
-import { Batch } from './batch.ts'
+import type { Changes, Lsn, PageSize, Snapshot } from '@graft-ts/volume'
+import { Batch, recordBytes } from './batch.ts'
 import type { VolumeKeys } from './keys.ts'
+import type { LocalBytes } from './local-bytes.ts'
 import type { LocalDatabase } from './local-store.ts'
-import { decodePage, decodePageEntry, encodePage, encodePageEntry, type PageEntry } from './page-entry.ts'
-import { Pins, type View } from './pins.ts'
+import { decodePage, decodePageEntry, encodePage, encodePageEntry, type PageEntry, storedPageBytes } from './page-entry.ts'
+import { hasPending, Pins, type StoredPage, type View } from './pins.ts'
+import { Recency } from './recency.ts'
+import type { VolumeWriter } from './volume-writer.ts'
 
 // Up to here changed pages are looked up one by one; beyond, the pages that are present are walked instead.
 const LOOKUP_PAGES_MAX = 20_000
 const CHUNK = 1000
+// Pages that one step of eviction looks at: a commit that comes meanwhile waits for no more than that.
+const EVICTION_PAGES_MAX = 256
+// Key and header of an ended entry.
+const ENDED_ENTRY_BYTES_MAX = 128
 
 /** A page of the remote log as a read gave it. */
 export interface RemotePage {
@@ -32,19 +39,25 @@ type EndedEntry = PageEntry & { readonly to: Lsn }
  * Methods that take a batch add what has to happen to it; whoever writes the batch makes it happen.
  */
 export class PageEntries {
+  /** Told which pages are read, so that others go first. */
+  readonly recency: Recency = new Recency()
   readonly #database: LocalDatabase
+  readonly #writer: VolumeWriter
   readonly #keys: VolumeKeys
   readonly #pins = new Pins()
   // Whether the record `dirty` may exist, and the last batch that puts it.
   #isDirty = false
   #dirtied: Batch | undefined
   // Pages that were written for local commits that are not visible yet, by sequence.
-  readonly #unfinished = new Map<number, readonly number[]>()
+  readonly #unfinished = new Map<number, readonly StoredPage[]>()
   // What was kept for views that are closed: gone with the next batch that cleans up and succeeds.
-  #garbage: string[] = []
+  #garbage: StoredPage[] = []
+  // The page at which eviction goes on.
+  #hand = 0
 
-  constructor(database: LocalDatabase, keys: VolumeKeys) {
+  constructor(database: LocalDatabase, writer: VolumeWriter, keys: VolumeKeys) {
     this.#database = database
+    this.#writer = writer
     this.#keys = keys
   }
 
@@ -65,7 +78,7 @@ export class PageEntries {
 
   /** Lets go of a view, and of what was kept for it alone. */
   async unpin(view: View): Promise<void> {
-    for (const key of this.#pins.unpin(view)) this.#garbage.push(key)
+    for (const page of this.#pins.unpin(view)) this.#garbage.push(page)
     if (this.#garbage.length > 0) await this.#clean()
   }
 
@@ -91,7 +104,7 @@ export class PageEntries {
   }
 
   /**
-   * Keeps pages that were read at a commit.
+   * Keeps pages that were read at a commit, as far as there is room for them.
    *
    * @param base The present base: what was read there holds from now on until a pull says otherwise.
    */
@@ -104,24 +117,62 @@ export class PageEntries {
       if (open[i] !== undefined) continue
       const from = bytes === undefined ? lsn : writtenLsn
       const content: PageEntry['content'] = bytes === undefined ? { type: 'zero' } : { type: 'bytes', bytes }
-      if (isAtBase) batch.put(this.#keys.openEntry(pageIndex), encodePageEntry({ from, to: undefined, content }))
-      else this.#keepEnded(pageIndex, { from, to: lsn, content }, batch)
+      if (isAtBase) this.#keepOpen(pageIndex, { from, to: undefined, content }, batch)
+      else if (this.#hasRoomToKeep(bytes, batch)) this.#keepEnded(pageIndex, { from, to: lsn, content }, batch)
     }
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
+  }
+
+  /**
+   * Drops pages that can be fetched again and were not read since the last time that they were looked at (the clock
+   * algorithm). Goes on where the last call stopped, and looks at some hundred pages at most.
+   *
+   * @param bytesMin Stops when as many bytes are free.
+   * @returns What is free, and whether the last page of the volume was reached; then the next call begins at the first.
+   */
+  async evict(bytesMin: number): Promise<{ readonly bytes: number; readonly isAtEnd: boolean }> {
+    const batch = new Batch()
+    const local: { readonly key: string; readonly openKey: string; readonly openBytes: number }[] = []
+    let looked = 0
+    let free = 0
+    let next = 0
+    for await (const [key, value] of this.#database.entries(this.#keys.openEntriesFrom(this.#hand))) {
+      const pageIndex = this.#keys.pageOfOpenEntry(key)
+      next = pageIndex
+      if (looked++ >= EVICTION_PAGES_MAX || free >= bytesMin) break
+      next = 0
+      if (this.recency.take(pageIndex)) continue
+      const { content } = decodePageEntry(value)
+      const openBytes = recordBytes(key, value)
+      if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')
+      else if (this.#isNeededAs(content.sequence)) continue
+      else local.push({ key: this.#keys.localPage(content.sequence, pageIndex), openKey: key, openBytes })
+      free += content.type === 'local' ? 0 : openBytes
+    }
+    const pages = await this.#database.getMany(local.map(({ key }) => key))
+    for (const [i, { key, openKey, openBytes }] of local.entries()) {
+      const page = pages[i]
+      batch.removePage(openKey, openBytes, 'cached')
+      if (page !== undefined) batch.removePage(key, recordBytes(key, page), 'cached')
+    }
+    await this.#writer.write(batch, { sync: false })
+    this.#hand = next
+    return { bytes: -batch.growth.cached, isAtEnd: next === 0 }
   }
 
   /** Writes the pages of a local commit. */
   putLocal(sequence: number, pages: ReadonlyMap<number, Uint8Array>, batch: Batch): void {
-    for (const [pageIndex, page] of pages) batch.put(this.#keys.localPage(sequence, pageIndex), encodePage(page))
+    for (const [pageIndex, page] of pages) batch.putPage(this.#keys.localPage(sequence, pageIndex), encodePage(page), 'kept')
   }
 
   /** Writes the pages of a local commit that is not visible yet: a crash before it becomes visible sweeps them away. */
   async putUnfinished(sequence: number, pages: ReadonlyMap<number, Uint8Array>): Promise<void> {
     const batch = new Batch()
-    this.#unfinished.set(sequence, [...pages.keys()])
     this.markDirty(batch)
     this.putLocal(sequence, pages, batch)
-    await this.#database.write(batch, { sync: false })
+    const stored = Array.from(pages, ([pageIndex, page]) => this.#localPage(sequence, pageIndex, page.length))
+    batch.whenDone(() => this.#unfinished.set(sequence, stored))
+    await this.#writer.write(batch, { sync: false })
   }
 
   /** Local commits whose pages were written before have become visible. */
@@ -129,24 +180,42 @@ export class PageEntries {
     for (const sequence of sequences) this.#unfinished.delete(sequence)
   }
 
-  /** Drops the pages of local commits that are visible no more, and of those that never were. */
-  async dropInvisible(replaced: Iterable<{ readonly sequence: number; readonly own: Iterable<number> }>): Promise<void> {
-    for (const { sequence, own } of replaced) this.#discard(sequence, own)
+  /**
+   * Drops the pages of local commits that are visible no more, and of those that never were.
+   *
+   * @param pageBytes Of the visible ones.
+   */
+  async dropInvisible(
+    replaced: Iterable<{ readonly sequence: number; readonly own: Iterable<number> }>,
+    pageBytes: number,
+  ): Promise<void> {
+    for (const { sequence, own } of replaced) {
+      this.#discard(
+        sequence,
+        Array.from(own, (pageIndex) => this.#localPage(sequence, pageIndex, pageBytes)),
+      )
+    }
     for (const [sequence, pages] of this.#unfinished) this.#discard(sequence, pages)
     this.#unfinished.clear()
     await this.#clean()
   }
 
-  /** Makes the page of a local commit the page of a remote one: nothing is copied. */
-  adopt(pageIndices: Iterable<number>, sequence: number, from: Lsn, batch: Batch): void {
+  /** Makes the pages of a local commit those of a remote one: nothing is copied. They can be fetched again from then on. */
+  adopt(pageIndices: Iterable<number>, local: { sequence: number; pageSize: PageSize }, from: Lsn, batch: Batch): void {
+    const { sequence, pageSize } = local
     const entry = encodePageEntry({ from, to: undefined, content: { type: 'local', sequence } })
-    for (const pageIndex of pageIndices) batch.put(this.#keys.openEntry(pageIndex), entry)
+    for (const pageIndex of pageIndices) {
+      batch.putPage(this.#keys.openEntry(pageIndex), entry, 'cached')
+      batch.recount(this.#localPage(sequence, pageIndex, pageSize).bytes, 'kept', 'cached')
+    }
   }
 
   /** Drops pages of a local commit. */
-  dropLocal(sequence: number, pageIndices: Iterable<number>, batch: Batch): void {
-    const keys = Array.from(pageIndices, (pageIndex) => this.#keys.localPage(sequence, pageIndex))
-    this.#drop(keys, (view) => hasPending(view, sequence), batch)
+  dropLocal(pageIndices: Iterable<number>, local: { sequence: number; pageSize: PageSize }, batch: Batch): void {
+    const { sequence, pageSize } = local
+    for (const pageIndex of pageIndices) {
+      this.#drop(this.#localPage(sequence, pageIndex, pageSize), 'kept', (view) => hasPending(view, sequence), batch)
+    }
   }
 
   /** Ends the open entries of pages that changed after `base`; those that nobody can read any more go. */
@@ -157,8 +226,8 @@ export class PageEntries {
       for (const [n, bytes] of (await this.#database.getMany(keys)).entries()) {
         if (bytes === undefined) continue
         const key = keys[n] as string
-        batch.remove(key)
-        this.#endEntry(this.#keys.pageOfOpenEntry(key), { ...decodePageEntry(bytes), to: base.lsn }, batch)
+        batch.removePage(key, recordBytes(key, bytes), 'cached')
+        this.#endEntry(this.#keys.pageOfOpenEntry(key), { ...decodePageEntry(bytes), to: base.lsn }, base.pageSize, batch)
       }
     }
   }
@@ -166,14 +235,17 @@ export class PageEntries {
   /** Clears away what was kept for views of a process that is gone, and pages that never became visible. */
   async sweep(pendingSequences: ReadonlySet<number>): Promise<void> {
     const batch = new Batch()
-    for await (const key of this.#database.keys(this.#keys.endedEntries)) batch.remove(key)
+    for await (const [key, bytes] of this.#database.entries(this.#keys.endedEntries))
+      batch.removePage(key, recordBytes(key, bytes), 'kept')
     let orphans: (LocalPlace & { readonly key: string })[] = []
     const settle = async (): Promise<void> => {
       const entries = await this.open(orphans.map(({ pageIndex }) => pageIndex))
-      for (const [i, { key, sequence }] of orphans.entries()) {
+      const left = orphans.filter(({ sequence }, i) => {
         const content = entries[i]?.content
-        if (content?.type !== 'local' || content.sequence !== sequence) batch.remove(key)
-      }
+        return content?.type !== 'local' || content.sequence !== sequence
+      })
+      const pages = await this.#database.getMany(left.map(({ key }) => key))
+      for (const [i, { key }] of left.entries()) batch.removePage(key, recordBytes(key, pages[i] as Uint8Array), 'kept')
       orphans = []
     }
     for await (const key of this.#database.keys(this.#keys.localPages)) {
@@ -183,16 +255,36 @@ export class PageEntries {
     }
     await settle()
     batch.remove(this.#keys.dirty)
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
   }
 
-  #endEntry(pageIndex: number, entry: EndedEntry, batch: Batch): void {
+  #localPage(sequence: number, pageIndex: number, pageBytes: number): StoredPage {
+    const key = this.#keys.localPage(sequence, pageIndex)
+    return { key, bytes: key.length + storedPageBytes(pageBytes) }
+  }
+
+  /** Whether an open view reads pages as a local commit wrote them: then nobody else can provide them. */
+  #isNeededAs(sequence: number): boolean {
+    return this.#pins.isNeeded((view) => hasPending(view, sequence))
+  }
+
+  #hasRoomToKeep(page: Uint8Array | undefined, batch: Batch): boolean {
+    return this.#writer.ledger.hasRoomToKeep(batch.growth.kept + ENDED_ENTRY_BYTES_MAX + (page?.length ?? 0))
+  }
+
+  #keepOpen(pageIndex: number, entry: PageEntry, batch: Batch): void {
+    const key = this.#keys.openEntry(pageIndex)
+    const value = encodePageEntry(entry)
+    if (this.#writer.ledger.hasRoom(batch.growth.cached + recordBytes(key, value))) batch.putPage(key, value, 'cached')
+  }
+
+  #endEntry(pageIndex: number, entry: EndedEntry, pageSize: PageSize, batch: Batch): void {
     const { content } = entry
     this.#keepEnded(pageIndex, entry, batch)
     if (content.type !== 'local') return
     // Views that have the local commit itself among their pending ones read the page too.
     const isNeededBy = (view: View): boolean => holdsFor(entry, view) || hasPending(view, content.sequence)
-    this.#drop([this.#keys.localPage(content.sequence, pageIndex)], isNeededBy, batch)
+    this.#drop(this.#localPage(content.sequence, pageIndex, pageSize), 'cached', isNeededBy, batch)
   }
 
   /** Keeps an entry that has ended, if a view may read it. */
@@ -200,20 +292,21 @@ export class PageEntries {
     const isNeededBy = (view: View): boolean => holdsFor(entry, view)
     if (!this.#pins.isNeeded(isNeededBy)) return
     const key = this.#keys.endedEntry(pageIndex, entry.from)
-    this.#pins.retire([key], isNeededBy)
+    const value = encodePageEntry(entry)
     this.markDirty(batch)
-    batch.put(key, encodePageEntry(entry))
+    // The same version may have been read at another commit before.
+    const bytesBefore = this.#pins.bytesOf(key)
+    if (bytesBefore !== undefined) batch.removePage(key, bytesBefore, 'kept')
+    batch.putPage(key, value, 'kept')
+    batch.whenDone(() => this.#pins.retire({ key, bytes: recordBytes(key, value) }, isNeededBy))
   }
 
-  /** Drops keys: now, or when the last view that may read them is closed. */
-  #drop(keys: readonly string[], isNeededBy: (view: View) => boolean, batch: Batch): void {
-    if (keys.length === 0) return
-    if (this.#pins.isNeeded(isNeededBy)) {
-      this.#pins.retire(keys, isNeededBy)
-      this.markDirty(batch)
-    } else {
-      for (const key of keys) batch.remove(key)
-    }
+  /** Drops the page of a local commit: now, or when the last view that may read it is closed. */
+  #drop(page: StoredPage, from: keyof LocalBytes, isNeededBy: (view: View) => boolean, batch: Batch): void {
+    if (!this.#pins.isNeeded(isNeededBy)) return batch.removePage(page.key, page.bytes, from)
+    if (from !== 'kept') batch.recount(page.bytes, from, 'kept')
+    this.markDirty(batch)
+    batch.whenDone(() => this.#pins.retire(page, isNeededBy))
   }
 
   async #touchedKeys({ pages, floor }: Changes): Promise<string[]> {
@@ -241,20 +334,22 @@ export class PageEntries {
   }
 
   /** Makes pages of a local commit garbage: now, or when the last view that may read them is closed. */
-  #discard(sequence: number, pageIndices: Iterable<number>): void {
-    const keys = Array.from(pageIndices, (pageIndex) => this.#keys.localPage(sequence, pageIndex))
+  #discard(sequence: number, pages: readonly StoredPage[]): void {
     const isNeededBy = (view: View): boolean => hasPending(view, sequence)
-    if (this.#pins.isNeeded(isNeededBy)) this.#pins.retire(keys, isNeededBy)
-    else for (const key of keys) this.#garbage.push(key)
+    const isNeeded = this.#pins.isNeeded(isNeededBy)
+    for (const page of pages) {
+      if (isNeeded) this.#pins.retire(page, isNeededBy)
+      else this.#garbage.push(page)
+    }
   }
 
   /** Clears away what nobody needs. If it fails, `dirty` stays, and the next time or the next owner does it. */
   async #clean(): Promise<void> {
     const batch = new Batch()
-    for (const key of this.#garbage) batch.remove(key)
+    for (const { key, bytes } of this.#garbage) batch.removePage(key, bytes, 'kept')
     const isCleanAfter = this.#isDirty && !this.hasUnfinished && !this.#pins.hasRetired
     if (isCleanAfter) batch.remove(this.#keys.dirty)
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
     this.#garbage = []
     if (isCleanAfter) this.#isDirty = false
   }
@@ -263,8 +358,4 @@ export class PageEntries {
 /** Whether a view may read an entry that has ended. */
 function holdsFor(entry: EndedEntry, view: View): boolean {
   return entry.from <= view.base.lsn && view.base.lsn <= entry.to
-}
-
-function hasPending(view: View, sequence: number): boolean {
-  return view.pending.some((commit) => commit.sequence === sequence)
 }

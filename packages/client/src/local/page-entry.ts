@@ -53,7 +53,7 @@ export function encodePageEntry(entry: PageEntry): Uint8Array<ArrayBuffer> {
 
 function contentBytes(content: PageEntryContent): number {
   if (content.type === 'zero') return 0
-  return content.type === 'local' ? 8 : CHECKSUM_BYTES + content.bytes.length
+  return content.type === 'local' ? 8 : storedPageBytes(content.bytes.length)
 }
 
 /**
@@ -82,9 +82,14 @@ function decodeContent(bytes: Uint8Array, view: DataView): PageEntryContent {
   throw corrupt(`content=${bytes[0]} bytes=${body.length}`)
 }
 
+/** Bytes that a page takes up with its checksum. */
+export function storedPageBytes(pageBytes: number): number {
+  return CHECKSUM_BYTES + pageBytes
+}
+
 /** Encodes a page with its checksum: what a browser's or a disk's storage gives back is not believed. Fresh bytes. */
 export function encodePage(page: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(CHECKSUM_BYTES + page.length)
+  const bytes = new Uint8Array(storedPageBytes(page.length))
   new DataView(bytes.buffer).setBigUint64(0, crc64Nvme(page), true)
   bytes.set(page, CHECKSUM_BYTES)
   return bytes

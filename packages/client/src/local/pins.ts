@@ -9,9 +9,16 @@ export interface View {
   readonly pageCount: number
 }
 
+/** A record of the local store, and what it takes up. */
+export interface StoredPage {
+  readonly key: string
+  readonly bytes: number
+}
+
 interface Retired {
-  readonly keys: readonly string[]
-  readonly needing: Set<View>
+  page: StoredPage
+  /** Open views that may read it. */
+  needing: number
 }
 
 /**
@@ -19,39 +26,63 @@ interface Retired {
  * no more go when the last view that may read them does.
  */
 export class Pins {
-  readonly #views = new Set<View>()
-  readonly #retired = new Set<Retired>()
+  // Each view with what is kept for it.
+  readonly #views = new Map<View, Set<Retired>>()
+  readonly #retired = new Map<string, Retired>()
 
   /** Whether anything is kept for open views alone. */
   get hasRetired(): boolean {
     return this.#retired.size > 0
   }
 
-  pin(view: View): void {
-    this.#views.add(view)
+  /** What a record that is kept takes up; `undefined`: it is not. */
+  bytesOf(key: string): number | undefined {
+    return this.#retired.get(key)?.page.bytes
   }
 
-  /** Lets go of a view. Gives the keys that nobody needs any more. */
-  unpin(view: View): string[] {
-    this.#views.delete(view)
-    const free: string[] = []
-    for (const retired of this.#retired) {
-      if (!retired.needing.delete(view) || retired.needing.size > 0) continue
-      this.#retired.delete(retired)
-      for (const key of retired.keys) free.push(key)
+  pin(view: View): void {
+    this.#views.set(view, new Set())
+  }
+
+  /** Lets go of a view. Gives what nobody needs any more. */
+  unpin(view: View): StoredPage[] {
+    const free: StoredPage[] = []
+    for (const retired of this.#views.get(view) ?? []) {
+      if (--retired.needing > 0) continue
+      this.#retired.delete(retired.page.key)
+      free.push(retired.page)
     }
+    this.#views.delete(view)
     return free
   }
 
   /** Whether an open view may read something. */
   isNeeded(isNeededBy: (view: View) => boolean): boolean {
-    for (const view of this.#views) if (isNeededBy(view)) return true
+    for (const view of this.#views.keys()) if (isNeededBy(view)) return true
     return false
   }
 
-  /** Keeps keys until the views that may read them are closed. At least one must be open. */
-  retire(keys: readonly string[], isNeededBy: (view: View) => boolean): void {
-    const needing = new Set([...this.#views].filter(isNeededBy))
-    this.#retired.add({ keys, needing })
+  /** Keeps a record, or what it has been replaced by, until the views that may read it are closed. At least one must be open. */
+  retire(page: StoredPage, isNeededBy: (view: View) => boolean): void {
+    const retired = this.#retired.get(page.key) ?? { page, needing: 0 }
+    retired.page = page
+    this.#retired.set(page.key, retired)
+    for (const [view, needed] of this.#views) {
+      if (needed.has(retired) || !isNeededBy(view)) continue
+      needed.add(retired)
+      retired.needing++
+    }
   }
+}
+
+/** Whether a local commit is among those of a view. */
+export function hasPending({ pending }: View, sequence: number): boolean {
+  let low = 0
+  let high = pending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((pending[middle] as LocalCommit).sequence < sequence) low = middle + 1
+    else high = middle
+  }
+  return pending[low]?.sequence === sequence
 }

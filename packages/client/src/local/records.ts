@@ -19,11 +19,13 @@ import {
   LocalCommitSchema,
   PushInfoSchema,
   StoreInfoSchema,
+  UsageInfoSchema,
   VolumeInfoSchema,
 } from '../gen/graft/local/v1/local_pb.ts'
 import { DIVERGENCE_REASONS, type Divergence } from '../state/divergence.ts'
 import type { LocalCommit } from '../state/local-commit.ts'
 import type { VolumeState } from '../state/volume-state.ts'
+import type { LocalBytes } from './local-bytes.ts'
 
 /** Version of the local store's layout that this package writes. */
 const LOCAL_FORMAT_VERSION = 1
@@ -157,6 +159,24 @@ function divergenceFromMessage(volumeId: VolumeId, message: DivergenceMessage): 
 
 function failureFrom(kind: string, code: string, message: string): Failure {
   return { kind: isErrorKind(kind) ? kind : 'untyped', code, message }
+}
+
+/** Encodes what a volume takes up. */
+export function encodeUsageInfo({ cached, kept }: LocalBytes): Uint8Array {
+  return toBinary(UsageInfoSchema, create(UsageInfoSchema, { cachedBytes: BigInt(cached), keptBytes: BigInt(kept) }))
+}
+
+/** What a volume takes up. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
+export function decodeUsageInfo(bytes: Uint8Array): LocalBytes {
+  return decoded('usage', UsageInfoSchema, bytes, ({ cachedBytes, keptBytes }) => ({
+    cached: parseBytes(cachedBytes),
+    kept: parseBytes(keptBytes),
+  }))
+}
+
+function parseBytes(bytes: bigint): number {
+  if (bytes <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(bytes)
+  throw new ClientError('LOCAL_STORE_CORRUPT', `the local store claims to hold ${bytes} bytes`)
 }
 
 function decoded<S extends DescMessage, T>(

@@ -1,8 +1,11 @@
 import type { Changes, VolumeId } from '@graft-ts/volume'
+import { SerialQueue } from '../serial.ts'
 import { type LocalCommit, newestVersions } from '../state/local-commit.ts'
 import type { VolumeState } from '../state/volume-state.ts'
 import { Batch } from './batch.ts'
 import { VolumeKeys } from './keys.ts'
+import type { Ledger } from './ledger.ts'
+import type { LocalBytes } from './local-bytes.ts'
 import type { LocalDatabase } from './local-store.ts'
 import { PageEntries } from './page-entries.ts'
 import {
@@ -13,31 +16,48 @@ import {
   encodePushInfo,
   encodeVolumeInfo,
 } from './records.ts'
+import { VolumeWriter } from './volume-writer.ts'
+
+const REMOVED_KEYS_PER_BATCH = 1000
 
 /**
- * What one volume has in the local store. Each step is one atomic batch; callers run them one after the other and make a
- * new state visible only when its batch is done.
+ * What one volume has in the local store. Each step is one atomic batch; callers run them one after the other, in
+ * {@link queue}, and make a new state visible only when its batch is done.
  */
 export class VolumeStore {
   readonly pages: PageEntries
+  /** Everything that changes what the volume has here goes through this, one after the other. */
+  readonly queue: SerialQueue = new SerialQueue()
   readonly #database: LocalDatabase
   readonly #volumeId: VolumeId
   readonly #keys: VolumeKeys
+  readonly #ledger: Ledger
+  readonly #writer: VolumeWriter
 
-  constructor(database: LocalDatabase, volumeId: VolumeId) {
+  constructor(database: LocalDatabase, volumeId: VolumeId, ledger: Ledger) {
     this.#database = database
     this.#volumeId = volumeId
     this.#keys = new VolumeKeys(volumeId)
-    this.pages = new PageEntries(database, this.#keys)
+    this.#ledger = ledger
+    this.#writer = new VolumeWriter(database, volumeId, this.#keys, ledger)
+    this.pages = new PageEntries(database, this.#writer, this.#keys)
+  }
+
+  /** What the pages of the volume take up. */
+  get bytes(): LocalBytes {
+    return this.#ledger.of(this.#volumeId)
   }
 
   /**
-   * Where the volume stands, after what a crash left behind has been cleared away; `undefined`: it is not here.
+   * Where the volume stands, after what a crash left behind has been cleared away; `undefined`: it is not here, or was
+   * forgotten.
    *
    * @throws ClientError `LOCAL_STORE_CORRUPT`, `LOCAL_STORE_FAILED`.
    */
   async load(): Promise<VolumeState | undefined> {
-    const [info, push, dirty] = await this.#database.getMany([this.#keys.info, this.#keys.push, this.#keys.dirty])
+    const { info: infoKey, push: pushKey, dirty: dirtyKey, forgotten: forgottenKey } = this.#keys
+    const [info, push, dirty, forgotten] = await this.#database.getMany([infoKey, pushKey, dirtyKey, forgottenKey])
+    if (forgotten !== undefined) await this.removeAll()
     if (info === undefined) return undefined
     const pending: LocalCommit[] = []
     for await (const [, bytes] of this.#database.entries(this.#keys.commits)) pending.push(decodeLocalCommit(bytes))
@@ -52,7 +72,7 @@ export class VolumeStore {
   async create(state: VolumeState): Promise<void> {
     const batch = new Batch()
     batch.put(this.#keys.info, encodeVolumeInfo(state))
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
   }
 
   /** One more local commit, with its pages. */
@@ -61,14 +81,14 @@ export class VolumeStore {
     batch.put(this.#keys.commit(commit.sequence), encodeLocalCommit(commit))
     this.pages.putLocal(commit.sequence, pages, batch)
     batch.put(this.#keys.info, encodeVolumeInfo(state))
-    await this.#database.write(batch, { sync })
+    await this.#writer.write(batch, { sync })
   }
 
   /** What is under way to the remote log. An attempt is durable before it is sent (I6), so `sync` is for that step. */
   async savePush(state: VolumeState, sync: boolean): Promise<void> {
     const batch = new Batch()
     this.#putPush(state, batch)
-    await this.#database.write(batch, { sync })
+    await this.#writer.write(batch, { sync })
   }
 
   /** Moves to a newer base; pages that others changed or cut off hold no longer than up to the old one. */
@@ -76,7 +96,7 @@ export class VolumeStore {
     const batch = new Batch()
     await this.pages.end(changes, before.base, batch)
     this.#putState(before, after, batch)
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
   }
 
   /** Turns local commits into the remote commit that they became: its pages are present from then on. */
@@ -85,12 +105,12 @@ export class VolumeStore {
     await this.pages.end(changes, before.base, batch)
     const hidden = new Map(commits.map((commit) => [commit.sequence, commit.own.clone()]))
     for (const { sequence, pages } of newestVersions(commits)) {
-      this.pages.adopt(pages, sequence, after.base.lsn, batch)
+      this.pages.adopt(pages, { sequence, pageSize: before.pageSize }, after.base.lsn, batch)
       hidden.get(sequence)?.deleteAll(pages)
     }
-    for (const [sequence, pages] of hidden) this.pages.dropLocal(sequence, pages, batch)
+    for (const [sequence, pages] of hidden) this.pages.dropLocal(pages, { sequence, pageSize: before.pageSize }, batch)
     this.#putState(before, after, batch)
-    await this.#database.write(batch, { sync: false })
+    await this.#writer.write(batch, { sync: false })
   }
 
   /** Replaces pending commits by others, whose pages have been written already. Then {@link dropReplaced}. */
@@ -99,7 +119,7 @@ export class VolumeStore {
     await this.pages.end(changes, before.base, batch)
     this.pages.markDirty(batch)
     this.#putState(before, after, batch)
-    await this.#database.write(batch, { sync: true })
+    await this.#writer.write(batch, { sync: true })
     this.pages.finish(after.pending.map((commit) => commit.sequence))
   }
 
@@ -109,7 +129,34 @@ export class VolumeStore {
    */
   async dropReplaced(before: VolumeState, after: VolumeState): Promise<void> {
     const kept = new Set(after.pending.map((commit) => commit.sequence))
-    await this.pages.dropInvisible(before.pending.filter((commit) => !kept.has(commit.sequence)))
+    const replaced = before.pending.filter((commit) => !kept.has(commit.sequence))
+    await this.pages.dropInvisible(replaced, before.pageSize)
+  }
+
+  /**
+   * The first step of forgetting the volume. From here on it is not known, and whatever happens to this process, its pages
+   * go: now by {@link removeAll}, or when the store is opened again.
+   */
+  async forget(): Promise<void> {
+    const batch = new Batch()
+    batch.remove(this.#keys.info)
+    batch.put(this.#keys.forgotten, new Uint8Array(0))
+    await this.#database.write(batch, { sync: true })
+  }
+
+  /** Removes everything that the volume has, in steps, and at last what says that it has to be removed. */
+  async removeAll(): Promise<void> {
+    let batch = new Batch()
+    for await (const key of this.#database.keys(this.#keys.all)) {
+      batch.remove(key)
+      if (batch.operations.length < REMOVED_KEYS_PER_BATCH) continue
+      await this.#database.write(batch, { sync: false })
+      batch = new Batch()
+    }
+    batch.remove(this.#keys.usage)
+    batch.remove(this.#keys.forgotten)
+    await this.#database.write(batch, { sync: false })
+    this.#ledger.set(this.#volumeId, { cached: 0, kept: 0 })
   }
 
   /** The records that differ between two states. */

@@ -174,7 +174,9 @@ async function written(
 const OUTSIDE: readonly string[] = [
   'ABORTED',
   'CLIENT_CLOSED',
+  'VOLUME_FORGOTTEN',
   'LOCAL_STORE_FAILED',
+  'LOCAL_STORE_FULL',
   'LOCAL_STORE_CORRUPT',
   'READ_INCOMPLETE',
   'REMOTE_ANSWER',

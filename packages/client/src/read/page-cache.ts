@@ -48,6 +48,11 @@ export class PageCache {
     this.#pages.set(localKey(volumeId, sequence, pageIndex), { from: 0 as Lsn, to: undefined, bytes })
   }
 
+  /** Drops everything of a volume. */
+  dropVolume(volumeId: VolumeId): void {
+    for (const key of [...this.#pages.keys()]) if (key.startsWith(volumeId)) this.#pages.delete(key)
+  }
+
   /** Drops the pages of a volume that others changed or cut off. */
   drop(volumeId: VolumeId, changes: Changes): void {
     const { pages, floor } = changes

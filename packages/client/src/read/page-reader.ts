@@ -67,10 +67,20 @@ export class PageReader {
    * @returns How many were fetched.
    */
   async hydrate(view: View, pages: readonly number[], signal: AbortSignal | undefined): Promise<number> {
-    const { missing } = await this.find(view, pages)
+    const missing = await this.notStored(view, pages)
     const fetch = async (chunk: number[]): Promise<void> => void (await this.fetcher.fetch(view.base.lsn, chunk, [], signal))
     await this.fetcher.keeping(() => this.#fetchChunks(missing, signal, fetch))
     return missing.length
+  }
+
+  /** Which pages are not in the local store, whether in memory or not. The view must be pinned. */
+  async notStored(view: View, pages: readonly number[]): Promise<number[]> {
+    const remote = pages.filter((pageIndex) => isRemote(view, pageIndex))
+    const missing: number[] = []
+    for (let i = 0; i < remote.length; i += LOOKUP_CHUNK) {
+      await this.#findStored(view, remote.slice(i, i + LOOKUP_CHUNK), { pages: new Map(), missing })
+    }
+    return missing
   }
 
   async #fetchChunks(
@@ -101,12 +111,14 @@ export class PageReader {
       const bytes = cache.findLocal(volumeId, local.sequence, pageIndex)
       if (bytes !== undefined) into.pages.set(pageIndex, bytes)
       else into.local.push({ pageIndex, sequence: local.sequence })
-    } else if (local.type === 'cut-off' || pageIndex > view.base.pageCount || view.base.lsn === LSN_NONE) {
+    } else if (local.type === 'cut-off' || !isInBase(view, pageIndex)) {
       into.pages.set(pageIndex, undefined)
     } else {
       const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
-      if (cached !== undefined) into.pages.set(pageIndex, cached.bytes)
-      else into.remote.push(pageIndex)
+      if (cached !== undefined) {
+        into.pages.set(pageIndex, cached.bytes)
+        this.#context.store.pages.recency.mark(pageIndex)
+      } else into.remote.push(pageIndex)
     }
   }
 
@@ -131,6 +143,7 @@ export class PageReader {
       if (page === 'gone') into.missing.push(pageIndex)
       else {
         into.pages.set(pageIndex, page)
+        store.pages.recency.mark(pageIndex)
         if (epochBefore === epoch())
           this.#context.cache.keep(this.#context.volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
       }
@@ -147,4 +160,14 @@ export class PageReader {
     for (const [i, { at }] of places.entries()) pages[at] = local[i] ?? 'gone'
     return pages
   }
+}
+
+function isInBase({ base }: View, pageIndex: number): boolean {
+  return pageIndex <= base.pageCount && base.lsn !== LSN_NONE
+}
+
+/** Whether what a view shows of a page is what the remote log has. */
+function isRemote(view: View, pageIndex: number): boolean {
+  if (pageIndex > view.pageCount || !isInBase(view, pageIndex)) return false
+  return findLocalPage(view.pending, pageIndex).type === 'untouched'
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file graft/local/v1/local.proto.
  */
 export const file_graft_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("ChpncmFmdC9sb2NhbC92MS9sb2NhbC5wcm90bxIOZ3JhZnQubG9jYWwudjEiNgoJU3RvcmVJbmZvEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhEKCWNsaWVudF9pZBgCIAEoDCJ8CgpWb2x1bWVJbmZvEhEKCXBhZ2Vfc2l6ZRgBIAEoDRIQCghiYXNlX2xzbhgCIAEoBBIXCg9iYXNlX3BhZ2VfY291bnQYAyABKA0SGQoRYmFzZV90aW1lc3RhbXBfbXMYBCABKAQSFQoNbmV4dF9zZXF1ZW5jZRgFIAEoBCKbAQoLTG9jYWxDb21taXQSEAoIc2VxdWVuY2UYASABKAQSCwoDb3duGAIgASgMEg0KBXJlYWRzGAMgASgMEhIKBWZsb29yGAQgASgNSACIAQESEgoKcGFnZV9jb3VudBgFIAEoDRIXCg91c2VzX3BhZ2VfY291bnQYBiABKAgSEwoLd3JpdGVzX29ubHkYByABKAhCCAoGX2Zsb29yIjcKC1NlbnRBdHRlbXB0EhEKCWNvbW1pdF9pZBgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEIjwKBlVwbG9hZBINCgVwYWdlcxgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEgwKBHJlZnMYAyADKAwiogEKCFB1c2hJbmZvEikKBHNlbnQYASADKAsyGy5ncmFmdC5sb2NhbC52MS5TZW50QXR0ZW1wdBISCgppc19yZWZ1c2VkGAIgASgIEicKB3VwbG9hZHMYAyADKAsyFi5ncmFmdC5sb2NhbC52MS5VcGxvYWQSLgoKZGl2ZXJnZW5jZRgEIAEoCzIaLmdyYWZ0LmxvY2FsLnYxLkRpdmVyZ2VuY2UivQEKCkRpdmVyZ2VuY2USDgoGcmVhc29uGAEgASgJEgsKA2xzbhgCIAEoBBISCgpwYWdlX2NvdW50GAMgASgNEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIUCgx0aW1lc3RhbXBfbXMYBSABKAQSDwoHY2hhbmdlZBgGIAEoDBISCgVmbG9vchgHIAEoDUgAiAEBEiYKBWNhdXNlGAggASgLMhcuZ3JhZnQubG9jYWwudjEuRmFpbHVyZUIICgZfZmxvb3IiMwoHRmFpbHVyZRIMCgRraW5kGAEgASgJEgwKBGNvZGUYAiABKAkSDAoEdGV4dBgDIAEoCWIGcHJvdG8z");
+  fileDesc("ChpncmFmdC9sb2NhbC92MS9sb2NhbC5wcm90bxIOZ3JhZnQubG9jYWwudjEiNgoJU3RvcmVJbmZvEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhEKCWNsaWVudF9pZBgCIAEoDCJ8CgpWb2x1bWVJbmZvEhEKCXBhZ2Vfc2l6ZRgBIAEoDRIQCghiYXNlX2xzbhgCIAEoBBIXCg9iYXNlX3BhZ2VfY291bnQYAyABKA0SGQoRYmFzZV90aW1lc3RhbXBfbXMYBCABKAQSFQoNbmV4dF9zZXF1ZW5jZRgFIAEoBCKbAQoLTG9jYWxDb21taXQSEAoIc2VxdWVuY2UYASABKAQSCwoDb3duGAIgASgMEg0KBXJlYWRzGAMgASgMEhIKBWZsb29yGAQgASgNSACIAQESEgoKcGFnZV9jb3VudBgFIAEoDRIXCg91c2VzX3BhZ2VfY291bnQYBiABKAgSEwoLd3JpdGVzX29ubHkYByABKAhCCAoGX2Zsb29yIjcKC1NlbnRBdHRlbXB0EhEKCWNvbW1pdF9pZBgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEIjwKBlVwbG9hZBINCgVwYWdlcxgBIAEoDBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEgwKBHJlZnMYAyADKAwiogEKCFB1c2hJbmZvEikKBHNlbnQYASADKAsyGy5ncmFmdC5sb2NhbC52MS5TZW50QXR0ZW1wdBISCgppc19yZWZ1c2VkGAIgASgIEicKB3VwbG9hZHMYAyADKAsyFi5ncmFmdC5sb2NhbC52MS5VcGxvYWQSLgoKZGl2ZXJnZW5jZRgEIAEoCzIaLmdyYWZ0LmxvY2FsLnYxLkRpdmVyZ2VuY2UivQEKCkRpdmVyZ2VuY2USDgoGcmVhc29uGAEgASgJEgsKA2xzbhgCIAEoBBISCgpwYWdlX2NvdW50GAMgASgNEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIUCgx0aW1lc3RhbXBfbXMYBSABKAQSDwoHY2hhbmdlZBgGIAEoDBISCgVmbG9vchgHIAEoDUgAiAEBEiYKBWNhdXNlGAggASgLMhcuZ3JhZnQubG9jYWwudjEuRmFpbHVyZUIICgZfZmxvb3IiMwoHRmFpbHVyZRIMCgRraW5kGAEgASgJEgwKBGNvZGUYAiABKAkSDAoEdGV4dBgDIAEoCSI1CglVc2FnZUluZm8SFAoMY2FjaGVkX2J5dGVzGAEgASgEEhIKCmtlcHRfYnl0ZXMYAiABKARiBnByb3RvMw");
 
 /**
  * The whole local store: who owns it, and how it is laid out.
@@ -315,4 +315,32 @@ export type Failure = Message<"graft.local.v1.Failure"> & {
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_graft_local_v1_local, 7);
+
+/**
+ * What a volume takes up in the local store. Exact: written with every batch that changes it.
+ *
+ * @generated from message graft.local.v1.UsageInfo
+ */
+export type UsageInfo = Message<"graft.local.v1.UsageInfo"> & {
+  /**
+   * Key and value bytes of pages that can be fetched again.
+   *
+   * @generated from field: uint64 cached_bytes = 1;
+   */
+  cachedBytes: bigint;
+
+  /**
+   * Key and value bytes of pages that cannot be dropped: those of pending commits, and what open snapshots may read.
+   *
+   * @generated from field: uint64 kept_bytes = 2;
+   */
+  keptBytes: bigint;
+};
+
+/**
+ * Describes the message graft.local.v1.UsageInfo.
+ * Use `create(UsageInfoSchema)` to create a new message.
+ */
+export const UsageInfoSchema: GenMessage<UsageInfo> = /*@__PURE__*/
+  messageDesc(file_graft_local_v1_local, 8);
 
