@@ -218,7 +218,8 @@ describe.each(Object.entries(SCENARIOS))('I6, I12: a push %s', (name, scenario) 
 
 test('a process that dies again and again, each time a step later, comes through', async () => {
   const scenario = SCENARIOS['of two transactions, while others have committed other pages'] as Scenario
-  let { world, first, store, other, mine } = await ready(scenario)
+  const { world, other, ...begun } = await ready(scenario)
+  let { first, store, mine } = begun
   for (let diesAt = 0; ; diesAt++) {
     first.diesAt = diesAt
     const outcome = await outcomeOf(mine.push())

@@ -38,7 +38,9 @@ describe('eight clients that write pages of their own in one volume', () => {
           // Each client makes its steps one after the other; clients do so side by side.
           const work = volumes.map(async (volume, i) => {
             for (const { isPushed } of steps.filter(({ client }) => client === i)) {
-              await write(volume, { [i + 1]: ++(expected[i] as number) && (expected[i] as number) })
+              const next = (expected[i] as number) + 1
+              expected[i] = next
+              await write(volume, { [i + 1]: next })
               if (isPushed) expect(await volume.push()).toMatchObject({ type: 'pushed', replayed: 0, merged: 0 })
             }
             await volume.push()
@@ -71,8 +73,9 @@ describe('eight clients that write pages of their own in one volume', () => {
           let shared = 0
           for (const { client, isPushed } of steps) {
             const volume = volumes[client] as Volume
-            expected[client] = (expected[client] as number) + 1
-            await write(volume, { [client + 1]: expected[client] as number })
+            const next = (expected[client] as number) + 1
+            expected[client] = next
+            await write(volume, { [client + 1]: next })
             if (isPushed) {
               shared++
               await volume.transact(async (tx) => tx.write(CLIENTS + 1, page(stampOf(await tx.read(CLIENTS + 1)) + 1)))
