@@ -42,7 +42,7 @@ describe('a volume', () => {
     expect(await snapshot.hydrate()).toEqual({ pagesFetched: 3000, pagesMissing: 0 })
     expect(world.calls.filter((name) => name === 'ReadPages')).toHaveLength(3)
     world.calls.length = 0
-    expect(await snapshot.hydrate()).toEqual({ pagesFetched: 0 })
+    expect(await snapshot.hydrate()).toEqual({ pagesFetched: 0, pagesMissing: 0 })
     const pages = await snapshot.readMany([3000, 1, 2, 2])
     expect([...pages].map(([index, bytes]) => [index, stampOf(bytes)])).toEqual([
       [1, 1],
