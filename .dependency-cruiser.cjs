@@ -15,11 +15,12 @@ const layers = {
   client: [...formats, 'protocol'],
   embedded: [...stores, 'metastore', 'pagestore'],
   server: [...stores, 'metastore', 'pagestore', 'client', 'embedded', 'prefetch-leap'],
+  simulation: [...stores, 'metastore', 'pagestore', 'client', 'prefetch-leap'],
 }
 /** These know none of the others, not even in their tests. */
 const alone = ['splinter', 'prefetch-leap', 'storage-adapters']
 const nodeEntries = '^packages/(storage-adapters/src/fs|[^/]+/src/node)(\\.ts$|/)'
-const nodeOnly = `^packages/server/src/|${nodeEntries}`
+const nodeOnly = `^packages/(server|simulation)/src/|${nodeEntries}`
 
 const layerRules = Object.entries(layers).map(([name, allowed]) => ({
   name: `layer-${name}`,

@@ -329,6 +329,25 @@ describe('I7: a push', () => {
     expect((await headStamps(mine))[0]).toBe(6)
   })
 
+  test('whose uploads are from the future, by a clock that was wrong, uploads again', async () => {
+    const world = openWorld()
+    const { mine } = await two(world)
+    await mine.transact((tx) => {
+      for (let i = 1; i <= 100; i++) tx.write(i, page(i))
+    })
+    world.after = async (method) => {
+      // What was signed ten minutes ahead comes before a meta store that has the right time.
+      if (method !== 'WritePages') return
+      world.ids.tick(-600_000)
+      world.after = async () => undefined
+    }
+    world.ids.tick(600_000)
+    world.calls.length = 0
+    expect(await mine.push()).toMatchObject({ type: 'pushed', snapshot: { lsn: 2 } })
+    const sent = world.calls.filter((name) => name === 'WritePages' || name === 'Commit')
+    expect(sent).toEqual(['WritePages', 'Commit', 'WritePages', 'Commit'])
+  })
+
   test('whose uploads always come too late gives up, and gets through later', async () => {
     const world = openWorld()
     const { mine } = await two(world)

@@ -13,7 +13,15 @@ export * from './gen/graft/v1/graft_pb.ts'
 export { type AdmitCall, type ArrivingCall, type FetchHandlerOptions, toFetchHandler } from './handler.ts'
 export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits, type WatchLimits } from './limits.ts'
 export { ageOnlyRefSigner, hmacRefSigner, type RefKey, type RefScope, type RefSigner } from './ref-signature.ts'
-export { type GraftTransport, type HttpTransportOptions, httpTransport, inProcessTransport } from './transport.ts'
+export {
+  type Carrier,
+  carriedTransport,
+  carrierTo,
+  type GraftTransport,
+  type HttpTransportOptions,
+  httpTransport,
+  inProcessTransport,
+} from './transport.ts'
 export { checkProtocolVersion, PROTOCOL_VERSION } from './version.ts'
 export {
   type CommitAnswer,

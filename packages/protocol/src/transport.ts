@@ -4,12 +4,14 @@ import {
   ConnectError,
   type ConnectRouter,
   type ContextValues,
-  createRouterTransport,
+  createConnectRouter,
   type Interceptor,
   type StreamResponse,
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect'
+import { createUniversalHandlerClient, type UniversalClientFn } from '@connectrpc/connect/protocol'
+import { createTransport } from '@connectrpc/connect/protocol-connect'
 import { createConnectTransport } from '@connectrpc/connect-web'
 import { isTypedError } from '@graft-ts/volume'
 import { fromConnectError, ProtocolError, RemoteError, toConnectError } from './errors.ts'
@@ -132,14 +134,44 @@ async function tokenOf(token: () => Promise<string>): Promise<string> {
   }
 }
 
+/** Brings one HTTP request to a store, and its answer back: what a transport stands on. */
+export type Carrier = UniversalClientFn
+
 /** Reaches stores in the same process: the same messages and errors, no network. */
 export function inProcessTransport(routes: {
   readonly meta: (router: ConnectRouter) => void
   readonly pages: (router: ConnectRouter) => void
 }): GraftTransport {
-  const open = (mount: (router: ConnectRouter) => void): Transport =>
-    typedErrors(createRouterTransport(mount, { router: ROUTER_OPTIONS }))
-  return { meta: open(routes.meta), pages: open(routes.pages) }
+  return carriedTransport({ meta: carrierTo(routes.meta), pages: carrierTo(routes.pages) })
+}
+
+/** Hands requests to routes in the same process. */
+export function carrierTo(routes: (router: ConnectRouter) => void): Carrier {
+  const router = createConnectRouter(ROUTER_OPTIONS)
+  routes(router)
+  return createUniversalHandlerClient(router.handlers)
+}
+
+/**
+ * Reaches stores by whatever carries requests: the same messages and errors as over HTTP. For connections that are not
+ * `fetch`, and for networks that exist only in a test. Sets no time limit of its own.
+ */
+export function carriedTransport(carriers: { readonly meta: Carrier; readonly pages: Carrier }): GraftTransport {
+  const open = (httpClient: Carrier): Transport =>
+    typedErrors(
+      createTransport({
+        httpClient,
+        baseUrl: 'https://in-memory',
+        useBinaryFormat: true,
+        interceptors: [],
+        acceptCompression: [],
+        sendCompression: null,
+        compressMinBytes: Number.MAX_SAFE_INTEGER,
+        readMaxBytes: Number.MAX_SAFE_INTEGER,
+        writeMaxBytes: Number.MAX_SAFE_INTEGER,
+      }),
+    )
+  return { meta: open(carriers.meta), pages: open(carriers.pages) }
 }
 
 function typedErrors(inner: Transport): Transport {

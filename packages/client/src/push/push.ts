@@ -21,6 +21,8 @@ import { readPages, uploadPages } from './upload.ts'
 
 const CONFLICTS_MAX = 16
 const RENEWALS_MAX = 2
+// Refs that are too old; or too new, which they stay for as long as a clock was wrong that is right by now.
+const STALE_REFS: ReadonlySet<string> = new Set(['REFS_EXPIRED', 'REFS_FORGED'])
 
 /** What a push came to. */
 export type PushResult =
@@ -162,7 +164,7 @@ export class Pusher {
       } catch (error) {
         if (isTypedError(error) && error.code === 'ATTEMPT_EXPIRED') return 'expired'
         if (!isTypedError(error) || !isRefusal(error)) throw error
-        if (error.code !== 'REFS_EXPIRED' || renewals >= RENEWALS_MAX) {
+        if (!STALE_REFS.has(error.code) || renewals >= RENEWALS_MAX) {
           await this.#core.savePush((state) => ({ ...state, isRefused: true }), false)
           throw error
         }

@@ -1,0 +1,82 @@
+import type { Run } from '../model/transactions.ts'
+import type { VolumeModel } from '../model/volume-model.ts'
+import type { WorkingState } from '../model/working-state.ts'
+import { mustHold } from '../violation.ts'
+
+/**
+ * Checks that a committed run would have read the same, had it run alone at its place in the log: everything that it saw is
+ * what the commits before it, and its client's own before it in the same commit, left behind.
+ */
+export function checkSerializable(run: Run, before: WorkingState): void {
+  for (const [pageIndex, seen] of run.reads) {
+    const there = before.page(pageIndex)
+    mustHold(
+      seen.stamp === there.stamp && seen.value === there.value,
+      'serializability',
+      () =>
+        `run ${run.stamp} of ${run.transaction.client} read page ${pageIndex} as stamp ${seen.stamp}, but it stands after ${there.stamp}`,
+    )
+  }
+  mustHold(
+    run.pageCountRead === undefined || run.pageCountRead === before.pageCount,
+    'serializability',
+    () =>
+      `run ${run.stamp} of ${run.transaction.client} read ${run.pageCountRead} pages, but it stands after ${before.pageCount}`,
+  )
+}
+
+/** The LSNs at which a state can be from which a run read, as ranges; its client's own pending writes say nothing. */
+function readableAt(run: Run, model: VolumeModel): { readonly from: number; readonly to: number }[] {
+  let possible = [{ from: 0, to: model.head }]
+  for (const [pageIndex, { stamp }] of run.reads) {
+    const ranges = model.intervals(pageIndex, stamp)
+    // A page that its client had written and not pushed, or that this very commit brings, is of no commit before.
+    if (stamp !== 0 && ranges.length === 0) continue
+    possible = possible.flatMap((a) =>
+      ranges.flatMap((b) => {
+        const [from, to] = [Math.max(a.from, b.from), Math.min(a.to, b.to)]
+        return from <= to ? [{ from, to }] : []
+      }),
+    )
+  }
+  return possible
+}
+
+/**
+ * Checks a run with isolation `snapshot` that was committed right after the model's head: it read from one state, and
+ * nobody else has changed what it wrote since.
+ *
+ * @param own Stamps of its client's transactions that were pending below it.
+ */
+export function checkSnapshotIsolation(run: Run, model: VolumeModel, own: ReadonlySet<number>): void {
+  const foreign: Run = { ...run, reads: new Map([...run.reads].filter(([, { stamp }]) => !own.has(stamp))) }
+  // Zeros may be what its own pending transactions cut off.
+  if (own.size > 0) for (const [pageIndex, { stamp }] of foreign.reads) if (stamp === 0) foreign.reads.delete(pageIndex)
+  const ranges = readableAt(foreign, model)
+  mustHold(
+    ranges.length > 0,
+    'snapshot isolation',
+    () => `run ${run.stamp} of ${run.transaction.client} read from no single state`,
+  )
+  const newest = ranges.reduce((most, { to }) => Math.max(most, to), 0)
+  for (const operation of run.operations) {
+    if (operation.type !== 'write' || !foreign.reads.has(operation.pageIndex)) continue
+    const changedAt = model.lastChange(operation.pageIndex)
+    mustHold(
+      changedAt <= newest,
+      'snapshot isolation',
+      () =>
+        `run ${run.stamp} of ${run.transaction.client} overwrote page ${operation.pageIndex}, changed at ${changedAt}, read at ${newest} at most`,
+    )
+  }
+}
+
+/** Checks that what a read-only run saw of the log is one state of it. */
+export function checkReadsOneState(run: Run, model: VolumeModel, own: ReadonlySet<number>): void {
+  const foreign: Run = { ...run, reads: new Map([...run.reads].filter(([, { stamp }]) => stamp !== 0 && !own.has(stamp))) }
+  mustHold(
+    readableAt(foreign, model).length > 0,
+    'I4',
+    () => `a read-only run of ${run.transaction.client} read from no single state`,
+  )
+}

@@ -1,0 +1,108 @@
+import type { Tally } from './tally.ts'
+
+const FAULT_GROUPS = ['network: ', 'nodes: ', 'object store: ', 'disk: ', 'application: ']
+
+/** Every class of faults. */
+const FAULTS = [
+  'application: gave up on a call',
+  'disk: read failed',
+  'disk: unsynced batches lost',
+  'disk: write failed',
+  'network: duplicate delivery',
+  'network: far too late',
+  'network: lost in a partition',
+  'network: reply lost after the effect',
+  'network: request lost',
+  'network: timed out',
+  'nodes: client crashed, disk kept',
+  'nodes: client crashed, disk lost',
+  'nodes: client crashed, disk torn',
+  'nodes: client offline',
+  'nodes: clock jumped',
+  'nodes: partition',
+  'nodes: paused',
+  'nodes: server crashed',
+  'nodes: slow',
+  'object store: bit flipped in a read',
+  'object store: call made twice, 412 for its own effect',
+  'object store: delayed',
+  'object store: far too late',
+  'object store: lost in a partition',
+  'object store: reply lost after the effect',
+  'object store: hint is a lie',
+  'object store: storm of refusals',
+  'object store: throttled',
+  'object store: truncated read',
+  'object store: unavailable, 500, 503 or 409',
+  'object store: write landed late',
+  'object store: write lost',
+]
+
+/** Every way out of trouble that the product has, as far as it can be told from outside. */
+const RECOVERIES = [
+  'answer to Commit: COMMIT_UNDECIDED',
+  'answer to Commit: OUTCOME_UNKNOWN',
+  'answer to Commit: REFS_EXPIRED',
+  'answer to ReadPages: RECORD_CHECKSUM',
+  'outcome of push: PUSH_DIVERGED',
+  'outcome of transact: LOCAL_STORE_FAILED',
+  'recovery: attempt found after a crash',
+  'recovery: conflict answered',
+  'recovery: frame read again',
+  'recovery: own commit found again',
+  'recovery: pending commits found after a crash',
+  'recovery: push met commits of others',
+  'recovery: push ran transactions again',
+  'recovery: push went on without running again',
+  'recovery: reset after a divergence',
+  'recovery: transaction ran again',
+  'recovery: upload sent again',
+]
+
+const CHECKS = [
+  'checks: acknowledgements',
+  'checks: answers to Commit',
+  'checks: answers to GetSnapshot',
+  'checks: answers to Pull',
+  'checks: answers to ReadPages',
+  'checks: clients that agree at the end',
+  'checks: commits',
+  'checks: committed transactions',
+  'checks: committed transactions with snapshot isolation',
+  'checks: read-only transactions',
+  'checks: snapshots of the past',
+  'checks: views',
+]
+
+/** How many seeds it takes before a class that was never met counts as a hole, not as bad luck. */
+export const SEEDS_FOR_COVERAGE = 100
+
+/** How many faults there were. */
+export function faultsIn(tally: Tally): number {
+  return sumOf(tally, (name) => FAULT_GROUPS.some((group) => name.startsWith(group)))
+}
+
+/** How many checks were made. */
+export function checksIn(tally: Tally): number {
+  return sumOf(tally, (name) => name.startsWith('checks: '))
+}
+
+/** How many calls clients made. */
+export function operationsIn(tally: Tally): number {
+  return sumOf(tally, (name) => name.startsWith('operations: '))
+}
+
+/** The classes of faults, recoveries and checks that were never met. */
+export function neverMet(tally: Tally): string[] {
+  return [...FAULTS, ...RECOVERIES, ...CHECKS].filter((name) => tally.count(name) === 0)
+}
+
+/** Faults that were counted and that nobody listed above: a new class needs its line there. */
+export function unlistedFaults(tally: Tally): string[] {
+  const isFault = (name: string): boolean => FAULT_GROUPS.some((group) => name.startsWith(group))
+  return tally.entries().flatMap(([name]) => (isFault(name) && !FAULTS.includes(name) ? [name] : []))
+}
+
+function sumOf(tally: Tally, isCounted: (name: string) => boolean): number {
+  return tally.entries().reduce((sum, [name, count]) => sum + (isCounted(name) ? count : 0), 0)
+}

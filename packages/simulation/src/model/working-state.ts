@@ -1,0 +1,51 @@
+import type { PageContent } from './page-content.ts'
+import { ZERO_PAGE } from './page-content.ts'
+import type { Run } from './transactions.ts'
+import type { VolumeState } from './volume-model.ts'
+
+/** A state on which runs are carried out one after the other, as if nothing else were going on. */
+export class WorkingState {
+  readonly #base: VolumeState
+  readonly #written = new Map<number, PageContent>()
+  #floor: number | undefined
+  pageCount: number
+
+  constructor(base: VolumeState) {
+    this.#base = base
+    this.pageCount = base.pageCount
+  }
+
+  /** The lowest page count that something was cut off to. */
+  get floor(): number | undefined {
+    return this.#floor
+  }
+
+  /** The pages that were written and not cut off since. */
+  get written(): ReadonlyMap<number, PageContent> {
+    return this.#written
+  }
+
+  page(pageIndex: number): PageContent {
+    const written = this.#written.get(pageIndex)
+    if (written !== undefined) return written
+    if (this.#floor !== undefined && pageIndex > this.#floor) return ZERO_PAGE
+    return this.#base.pages.get(pageIndex) ?? ZERO_PAGE
+  }
+
+  apply(run: Run): void {
+    for (const operation of run.operations) {
+      if (operation.type === 'write') {
+        this.#written.set(operation.pageIndex, operation.content)
+        this.pageCount = Math.max(this.pageCount, operation.pageIndex)
+      } else this.#setPageCount(operation.pageCount)
+    }
+  }
+
+  #setPageCount(pageCount: number): void {
+    if (pageCount < this.pageCount) {
+      this.#floor = Math.min(this.#floor ?? pageCount, pageCount)
+      for (const pageIndex of this.#written.keys()) if (pageIndex > pageCount) this.#written.delete(pageIndex)
+    }
+    this.pageCount = pageCount
+  }
+}

@@ -1,0 +1,130 @@
+import type { Volume } from '@graft-ts/client'
+import { isTypedError } from '@graft-ts/volume'
+import { checkView, expectationOf, journalPages, readContents } from './checkers/view-checker.ts'
+import type { ClientNode } from './client-node.ts'
+import { textOf } from './texts.ts'
+import { mustHold } from './violation.ts'
+import type { KnownVolume } from './volumes.ts'
+import { checkSum } from './workloads/work.ts'
+import type { World } from './world.ts'
+
+/** How often a client may have to try before all that it has is in the log, once nothing goes wrong any more. */
+const ROUNDS_MAX = 12
+
+/** Brings every client up to date, now that nothing goes wrong, and checks that all of them agree, and that nothing is missing. */
+export async function settle(world: World): Promise<void> {
+  for (const known of world.volumes.all) {
+    for (const node of world.clients) await pushAll(world, node, known)
+    for (const node of world.clients) {
+      const volume = volumeOf(node, known)
+      // A server may still answer with a head that it knew when the last commit was not there yet.
+      await world.scheduler.wait(undefined, world.scenario.maxStalenessMs + 1, '')
+      await volume.pull()
+      await checkAgrees(world, node, known, volume)
+    }
+    checkAccount(world, known)
+    await checkFreshReader(world, known)
+  }
+  checkIdle(world)
+}
+
+async function pushAll(world: World, node: ClientNode, known: KnownVolume): Promise<void> {
+  const volume = volumeOf(node, known)
+  let last: unknown
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (volume.status().sync === 'diverged') await reset(world, node, known, volume)
+    try {
+      await volume.push()
+      const status = volume.status()
+      mustHold(
+        status.pendingCommits === 0 && status.attempt === undefined,
+        'I12',
+        () => `${node.name} pushed, and something is pending`,
+      )
+      return
+    } catch (error) {
+      if (!isTypedError(error)) throw error
+      last = error
+      await world.scheduler.wait(undefined, 1_000, '')
+    }
+  }
+  mustHold(false, 'liveness', () => `${node.name} cannot push although nothing goes wrong: ${textOf(last)}`)
+}
+
+async function reset(world: World, node: ClientNode, known: KnownVolume, volume: Volume): Promise<void> {
+  await volume.reset()
+  for (const transaction of world.transactions.of(node.name, known.number)) {
+    const isPending = transaction.state === 'local' || transaction.state === 'uncertain'
+    if (isPending && transaction.lsn === undefined) transaction.state = 'dropped'
+  }
+  node.epochs.set(known, node.epoch(known) + 1)
+  world.tally.add('recovery: reset after a divergence')
+}
+
+async function checkAgrees(world: World, node: ClientNode, known: KnownVolume, volume: Volume): Promise<void> {
+  const { model } = known
+  const status = volume.status()
+  mustHold(
+    status.base.lsn === model.head && status.sync === 'synced',
+    'liveness',
+    () => `${node.name} is ${status.sync} at ${status.base.lsn}, and the head is ${model.head}`,
+  )
+  const snapshot = volume.snapshot()
+  const pages = [...model.state(model.head).pages.keys(), ...journalPages(known, node.name)]
+  const contents = await readContents(snapshot, known, [...pages, snapshot.pageCount + 1])
+  const expectation = expectationOf(world.transactions, node.name, known, node.epoch(known))
+  checkView(snapshot, contents, { client: node.name, volume: known, transactions: world.transactions }, expectation)
+  snapshot.close()
+  world.tally.add('checks: clients that agree at the end')
+}
+
+/** Somebody who has nothing yet sees the same. */
+async function checkFreshReader(world: World, known: KnownVolume): Promise<void> {
+  const [node] = world.clients
+  if (node === undefined) return
+  const head = known.model.state(known.model.head)
+  const snapshot = await volumeOf(node, known).snapshotAt(known.model.head as never)
+  const contents = await readContents(snapshot, known, [...head.pages.keys()])
+  for (const [pageIndex, { stamp }] of head.pages) {
+    mustHold(contents.get(pageIndex)?.stamp === stamp, 'I4', () => `page ${pageIndex} of the head is another one`)
+  }
+  snapshot.close()
+}
+
+/** Every transaction that a client was told is committed is in the log once, and what they did adds up. */
+function checkAccount(world: World, known: KnownVolume): void {
+  const { model, layout } = known
+  for (const transaction of world.transactions) {
+    if (transaction.volume !== known.number || transaction.slot === undefined || transaction.state !== 'local') continue
+    mustHold(
+      transaction.lsn !== undefined,
+      'I12',
+      () => `transaction ${transaction.id} of ${transaction.client} is not in the log`,
+    )
+  }
+  for (let lsn = 1; lsn <= model.head; lsn++) checkSum(layout.accounts.map((account) => model.page(lsn, account).value))
+  for (const list of layout.lists) {
+    const appended = model.commits.reduce((count, commit) => count + appends(world, commit.own, list), 0)
+    mustHold(model.page(model.head, list).value >= appended, 'list', () => `list ${list} has lost something`)
+  }
+}
+
+function appends(world: World, own: ReadonlyMap<number, { readonly stamp: number }>, list: number): number {
+  const page = own.get(list)
+  return page !== undefined && world.transactions.run(page.stamp) !== undefined ? 1 : 0
+}
+
+/** Nobody does anything any more that nobody asked for. */
+function checkIdle(world: World): void {
+  for (const server of world.servers) {
+    for (const [name, value] of Object.entries(server.life?.gauges() ?? {})) {
+      mustHold(value === 0, 'unbounded', () => `${server.name} has ${name}=${value} when nobody wants anything of it`)
+    }
+  }
+}
+
+function volumeOf(node: ClientNode, known: KnownVolume): Volume {
+  const volume = node.life?.volumes.get(known)
+  mustHold(volume !== undefined, 'liveness', () => `${node.name} has not come up`)
+  return volume
+}

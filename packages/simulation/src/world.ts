@@ -1,0 +1,129 @@
+import { carriedTransport, type GraftTransport } from '@graft-ts/protocol'
+import { newVolumeId } from '@graft-ts/volume'
+import { LogChecker } from './checkers/log-checker.ts'
+import { WireChecker } from './checkers/wire-checker.ts'
+import { ClientNode } from './client-node.ts'
+import type { EventLog } from './event-log.ts'
+import { Chaos } from './faults/chaos.ts'
+import { LocalDisk } from './local-disk.ts'
+import { Transactions } from './model/transactions.ts'
+import { Network } from './network.ts'
+import { ObjectStorage } from './object-storage.ts'
+import { Process } from './process.ts'
+import type { Random } from './random.ts'
+import { drawScenario, type Scenario } from './scenario.ts'
+import { Scheduler } from './scheduler.ts'
+import { ServerNodeImpl } from './servers.ts'
+import type { Tally } from './tally.ts'
+import { Volumes } from './volumes.ts'
+import { layOut } from './workloads/layout.ts'
+
+/** Everything that there is in a run: nodes, what lies between them, what watches them, and what strikes them. */
+export class World {
+  readonly scenario: Scenario
+  readonly scheduler: Scheduler
+  readonly random: Random
+  readonly tally: Tally
+  readonly network: Network
+  readonly storage: ObjectStorage
+  readonly volumes: Volumes = new Volumes()
+  readonly transactions: Transactions = new Transactions()
+  readonly metaStores: readonly ServerNodeImpl[]
+  readonly pageStores: readonly ServerNodeImpl[]
+  readonly clients: readonly ClientNode[]
+  readonly #wire: WireChecker
+  readonly #onViolation: (violation: unknown) => void
+  #isHealed = true
+  chaos: Chaos | undefined
+
+  constructor(options: { random: Random; log: EventLog; tally: Tally; onViolation: (violation: unknown) => void }) {
+    const { random, tally, onViolation } = options
+    this.random = random
+    this.tally = tally
+    this.#onViolation = onViolation
+    this.scenario = drawScenario(random.fork())
+    this.scheduler = new Scheduler(random.fork(), options.log)
+    const { scheduler, scenario } = this
+    this.network = new Network({ scheduler, random: random.fork(), faults: scenario.network, tally })
+    const { latency, hintLies } = scenario.objects
+    this.storage = new ObjectStorage({ scheduler, random: random.fork(), latency, hintLies, tally })
+    this.metaStores = this.#serversOf('meta', scenario.metaStores)
+    this.pageStores = this.#serversOf('pages', scenario.pageStores)
+    this.#wire = new WireChecker({ volumes: this.volumes, tally, mayBeStale: scenario.maxStalenessMs > 0, onViolation })
+    this.clients = Array.from({ length: scenario.clients }, (_, i) => this.#clientOf(`client${i + 1}`))
+    this.#addVolumes()
+    this.storage.watcher = new LogChecker({
+      objects: this.storage.objects,
+      volumes: this.volumes,
+      transactions: this.transactions,
+      nodeOf: (clientId) => this.clients.find((node) => node.clientId === clientId)?.name,
+      nowMs: () => scheduler.nowMs,
+      tally,
+      onViolation,
+    })
+    this.heal(true)
+  }
+
+  get servers(): readonly ServerNodeImpl[] {
+    return [...this.metaStores, ...this.pageStores]
+  }
+
+  /** Whether nothing goes wrong any more, or yet. */
+  heal(isHealed: boolean): void {
+    this.#isHealed = isHealed
+    this.network.heal(isHealed)
+    this.storage.heal(isHealed)
+    for (const { disk } of this.clients) disk.isHealed = isHealed
+  }
+
+  #serversOf(kind: 'meta' | 'pages', count: number): ServerNodeImpl[] {
+    const { scheduler, storage, scenario, tally } = this
+    const ground = {
+      scheduler,
+      random: this.random.fork(),
+      storage,
+      scenario,
+      tally,
+      isHealed: () => this.#isHealed,
+      isStormy: () => this.chaos?.isStormy ?? false,
+    }
+    return Array.from({ length: count }, (_, i) => new ServerNodeImpl(`${kind}${i + 1}`, kind, ground))
+  }
+
+  #clientOf(name: string): ClientNode {
+    const random = this.random.fork()
+    return new ClientNode({
+      name,
+      random,
+      scheduler: this.scheduler,
+      disk: new LocalDisk(this.scenario.disk, this.tally),
+      transportOf: (process) => this.#transportOf(process),
+      setup: {
+        memoryCacheBytesMax: random.pick([1, 16 * 1024, 2 ** 20]),
+        attemptsMax: random.pick([1, 2, 4]),
+        hasPrefetcher: random.chance(0.4),
+        handles: random.between(1, this.scenario.handlesMax),
+        durability: random.pick(['memory', 'local', 'local']),
+      },
+    })
+  }
+
+  #transportOf(process: Process): GraftTransport {
+    const meta = this.network.carrier(process, this.metaStores)
+    const pages = this.network.carrier(process, this.pageStores)
+    return this.#wire.watch(carriedTransport({ meta, pages }))
+  }
+
+  #addVolumes(): void {
+    const random = this.random.fork()
+    const maker = new Process({ name: 'maker', random, scheduler: this.scheduler, clockOffsetMs: 0 })
+    const names = this.clients.map(({ name }) => name)
+    for (const { pageSize, isSparse } of this.scenario.volumes) {
+      this.volumes.add({ volumeId: newVolumeId(maker.idSource), pageSize, layout: layOut(names, isSparse, random) })
+    }
+  }
+
+  violation(violation: unknown): void {
+    this.#onViolation(violation)
+  }
+}

@@ -1,0 +1,1 @@
+export { default } from '@graft-ts/internal-config/vitest'
