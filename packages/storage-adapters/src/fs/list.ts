@@ -59,7 +59,7 @@ async function readFolder(walk: Walk, folder: string, keyBefore: string, escaped
     const isFolder = entry.isDirectory()
     const name = parseEntryName(entry.name, isFolder, escapedBefore)
     if (name === undefined) continue
-    const path = join(folder, entry.name)
+    const path = `${folder}/${entry.name}`
     if (name.type === 'part') await readFolder(walk, path, keyBefore, name.escaped, items)
     else {
       const item = { key: keyBefore + name.segment + (isFolder ? '/' : ''), isFolder, path }

@@ -90,7 +90,7 @@ export class ObjectWriter {
       throwIfAborted(signal)
       await this.#ensureFolders(write)
       const stamp = staging.nextStamp()
-      const lock = await this.#lock(write, stamp, (entry) => staging.writeFile(entry, stamp, body, signal))
+      const lock = await this.#lock(write, stamp, (folder) => this.#fillFolder(folder, stamp, body, signal))
       await this.#apply(write, {
         run: async () => {
           await this.#checkEtag(write)
@@ -112,7 +112,10 @@ export class ObjectWriter {
       throwIfAborted(signal)
       if (!(await this.#mayRemove(write))) return
       const stamp = staging.nextStamp()
-      const lock = await this.#lock(write, stamp, (entry) => files.mkdir(entry))
+      const lock = await this.#lock(write, stamp, async (folder) => {
+        await staging.makeFolder(folder)
+        await files.mkdir(`${folder}/${stamp.name}`)
+      })
       await this.#apply(write, {
         run: async () => {
           if (!(await this.#mayRemove(write))) return
@@ -148,20 +151,35 @@ export class ObjectWriter {
   }
 
   /** Prepares a folder with the entry of a write inside and turns it into the lock of the key; gives its path. */
-  async #lock(write: Write, stamp: Stamp, fill: (entry: string) => Promise<void>): Promise<string> {
+  async #lock(write: Write, stamp: Stamp, prepare: (folder: string) => Promise<void>): Promise<string> {
     const { files, staging, locks } = this.#parts
     const lock = locks.pathOf(write.key)
     const folder = staging.pathOf(`${stamp.name}.d`)
-    const entry = `${folder}/${stamp.name}`
-    await staging.makeFolder(folder)
     try {
-      await fill(entry)
+      await prepare(folder)
       throwIfAborted(write.signal)
       await locks.acquire(folder, lock, write.signal)
       return lock
     } catch (error) {
       await quietly(staging.revoke(folder, stamp.name))
       await quietly(files.rmdir(folder))
+      throw error
+    }
+  }
+
+  /**
+   * Makes a folder with an object file as its entry. The file is written beside the folder and moved in afterwards:
+   * syncing a file in a folder that is new itself would make the folder durable too, which costs as much again.
+   */
+  async #fillFolder(folder: string, stamp: Stamp, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
+    const { files, staging } = this.#parts
+    const staged = staging.pathOf(stamp.name)
+    const outcomes = await Promise.allSettled([staging.writeFile(staged, stamp, body, signal), staging.makeFolder(folder)])
+    try {
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+      await files.rename(staged, `${folder}/${stamp.name}`)
+    } catch (error) {
+      await quietly(files.unlink(staged))
       throw error
     }
   }

@@ -65,9 +65,14 @@ test('put is durable before it resolves, and has the lock while it becomes visib
   calls()
   await store.put('a/x', BODY)
   const all = calls()
+  // The folder is made beside the writing of the file.
+  const folderAt = all.indexOf('mkdir /%staging/own/stamp.d')
+  expect(folderAt).toBeGreaterThanOrEqual(0)
+  expect(folderAt).toBeLessThan(5)
+  all.splice(folderAt, 1)
   expect(all.slice(0, 6)).toEqual([
-    'mkdir /%staging/own/stamp.d',
-    ...WRITTEN.map((call) => call.replace('stamp', 'stamp.d/stamp')),
+    ...WRITTEN,
+    'rename /%staging/own/stamp /%staging/own/stamp.d/stamp',
     'rename /%staging/own/stamp.d /%staging/lock',
   ])
   expect(all[6]).toBe('rename /%staging/lock/stamp /a/x.object')
