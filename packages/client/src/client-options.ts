@@ -11,6 +11,7 @@ import type { LockManagerLike } from './local/owner-lock.ts'
 import type { StorageManagerLike } from './local/persistence.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import type { MergePage } from './push/merge-hook.ts'
+import { FetchSlots } from './read/fetch-slots.ts'
 import { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import { Remote } from './remote.ts'
@@ -19,6 +20,7 @@ import type { Isolation } from './state/local-commit.ts'
 
 const MEMORY_CACHE_BYTES_DEFAULT = 32 * 2 ** 20
 const TRANSACTION_BYTES_DEFAULT = 2 ** 30
+const FETCHES_DEFAULT = 8
 const ATTEMPTS_DEFAULT = 4
 const RETRY_DELAY_MS_DEFAULT = 100
 
@@ -47,6 +49,8 @@ export interface ClientOptions {
   readonly localBytesMax?: number
   /** Bound on pages in memory, over all volumes. Default 32 MiB. */
   readonly memoryCacheBytesMax?: number
+  /** Bound on the requests for pages that are under way at a time, over all volumes. Default 8. */
+  readonly fetchesMax?: number
   /** Bound on the pages that one transaction writes. Default 1 GiB. */
   readonly transactionBytesMax?: number
   /** How often a call to a server is tried that failed for a passing reason. Default 4. */
@@ -84,6 +88,7 @@ export function contextOf(
     cache: new PageCache(positive('memoryCacheBytesMax', options.memoryCacheBytesMax ?? MEMORY_CACHE_BYTES_DEFAULT)),
     idSource,
     prefetcher: options.prefetcher,
+    fetchSlots: new FetchSlots(positive('fetchesMax', options.fetchesMax ?? FETCHES_DEFAULT)),
     merge: options.merge,
     isolation: checkIsolation(options.isolation ?? 'serializable'),
     durability: checkDurability(options.durability ?? 'local'),

@@ -5,6 +5,7 @@ import type { HeadWatch } from './live/head-watch.ts'
 import type { SyncSettings } from './live/sync-settings.ts'
 import type { VolumeStore } from './local/volume-store.ts'
 import type { MergePage } from './push/merge-hook.ts'
+import type { FetchSlots } from './read/fetch-slots.ts'
 import type { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
 import type { Remote } from './remote.ts'
@@ -39,6 +40,8 @@ export interface ClientContext {
   readonly retry: RetryPolicy
   readonly idSource: IdSource
   readonly prefetcher: PrefetcherFactory | undefined
+  /** Requests for pages, of all volumes. */
+  readonly fetchSlots: FetchSlots
   readonly isolation: Isolation
   readonly durability: Durability
   readonly transactionBytesMax: number

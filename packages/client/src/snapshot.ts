@@ -2,11 +2,17 @@ import { checkPageIndex, type Lsn, type PageSize, type VolumeId } from '@graft-t
 import type { ReadContext } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
-import type { BorrowedPage, PageReader } from './read/page-reader.ts'
-import type { Prefetcher } from './read/prefetcher.ts'
+import type { BorrowedPage, OpenView, PageReader } from './read/page-reader.ts'
+import type { Prefetcher, PrefetcherFactory } from './read/prefetcher.ts'
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
+}
+
+/** How a snapshot is read. */
+export interface SnapshotOptions {
+  /** Predicts what is read next from it. Default: the client's. */
+  readonly prefetcher?: PrefetcherFactory | undefined
 }
 
 /** Options of {@link VolumeSnapshot.hydrate}. */
@@ -24,6 +30,8 @@ export interface HydrateResult {
   readonly pagesMissing: number
 }
 
+// Pages that are fetched in the background because of one that was read.
+const AHEAD_PAGES_MAX = 256
 // Pages that are looked up and fetched between two reports of progress.
 const HYDRATE_STEP = 4096
 
@@ -34,16 +42,25 @@ const HYDRATE_STEP = 4096
 export class VolumeSnapshot {
   readonly #context: ReadContext
   readonly #reader: PageReader
-  readonly #view: View
+  readonly #view: OpenView
+  readonly #pinned: View
   readonly #prefetcher: Prefetcher | undefined
+  // What is given for pages of zeros.
+  #zeros: Uint8Array | undefined
   #isClosed = false
 
   /** Made by `Volume.snapshot` and `Volume.snapshotAt`. @internal */
-  constructor(context: ReadContext, reader: PageReader, view: View) {
+  constructor(
+    context: ReadContext,
+    reader: PageReader,
+    view: View,
+    prefetcher: PrefetcherFactory | undefined = context.prefetcher,
+  ) {
     this.#context = context
     this.#reader = reader
-    this.#view = view
-    this.#prefetcher = context.prefetcher?.({
+    this.#view = reader.open(view)
+    this.#pinned = view
+    this.#prefetcher = prefetcher?.({
       lastPage: view.pageCount,
       isLocal: (pageIndex) =>
         context.cache.has(context.volumeId, pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
@@ -76,7 +93,7 @@ export class VolumeSnapshot {
 
   /** What it shows. @internal */
   get view(): View {
-    return this.#view
+    return this.#pinned
   }
 
   /**
@@ -89,6 +106,27 @@ export class VolumeSnapshot {
    */
   async read(pageIndex: number, options: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#owned(await this.borrow(checkPageIndex(pageIndex), options.signal))
+  }
+
+  /**
+   * Reads one page without waiting, if it is in memory, or in a local store that answers at once (`classic-level` and
+   * `memory-level` do, `browser-level` does not). For callers that copy what they need and cannot wait.
+   *
+   * @param pageIndex 1 to 2^32 - 1.
+   * @returns Borrowed bytes: not to be written to, by nobody. `undefined`: use {@link read}, which then counts as the read.
+   * @throws {@link ClientError} `SNAPSHOT_CLOSED`, `CLIENT_CLOSED`, `VOLUME_FORGOTTEN`, `LOCAL_STORE_…`.
+   */
+  readCached(pageIndex: number): Uint8Array | undefined {
+    this.#check(undefined)
+    const page = this.#reader.findNow(this.#view, checkPageIndex(pageIndex))
+    if (page === 'absent') return undefined
+    const bytes = page ?? this.#zeroPage()
+    const prefetcher = this.#prefetcher
+    if (prefetcher !== undefined) {
+      prefetcher.onHit(pageIndex)
+      this.#show(pageIndex, bytes)
+    }
+    return bytes
   }
 
   /**
@@ -141,7 +179,7 @@ export class VolumeSnapshot {
     if (this.#isClosed) return
     this.#isClosed = true
     const { queue, store, onKeepFailed } = this.#context
-    queue.run(() => store.pages.unpin(this.#view)).catch(onKeepFailed)
+    queue.run(() => store.pages.unpin(this.#pinned)).catch(onKeepFailed)
   }
 
   /** Reads one page without copying it; the prefetcher sees it. @internal */
@@ -150,11 +188,34 @@ export class VolumeSnapshot {
     const { pages, missing } = await this.#whileOpen(this.#reader.find(this.#view, [pageIndex]))
     if (missing.length === 0) {
       this.#prefetcher?.onHit(pageIndex)
-      return pages.get(pageIndex)
+      const bytes = pages.get(pageIndex)
+      this.#show(pageIndex, bytes)
+      return bytes
     }
     const useful = await this.#absent(this.#prefetcher?.onMiss(pageIndex) ?? [])
     const [page] = await this.#reader.fetcher.fetch(this.#view.base.lsn, [pageIndex], useful, signal)
+    this.#show(pageIndex, page?.bytes)
     return page?.bytes
+  }
+
+  /** Shows the prefetcher what was read, and fetches what it finds in it. */
+  #show(pageIndex: number, bytes: BorrowedPage): void {
+    const found = this.#prefetcher?.onPage?.(pageIndex, bytes ?? this.#zeroPage()) ?? []
+    if (found.length > 0) void this.#fetchAhead(found.slice(0, AHEAD_PAGES_MAX))
+  }
+
+  async #fetchAhead(candidates: readonly number[]): Promise<void> {
+    try {
+      const missing = await this.#absent(candidates)
+      if (missing.length > 0) await this.#reader.fetcher.fetchAhead(this.#view.base.lsn, missing)
+    } catch {
+      // Nobody asked for these pages. Why they cannot be had shows in `status().lastError`, and again when they are read.
+    }
+  }
+
+  #zeroPage(): Uint8Array {
+    this.#zeros ??= new Uint8Array(this.pageSize)
+    return this.#zeros
   }
 
   /** What a read says that fails because it was closed meanwhile. */

@@ -15,6 +15,12 @@ export interface Transaction {
   /** Reads one page. Bytes that the caller owns: zeros where nothing was written, and past the end. */
   read(pageIndex: number): Promise<Uint8Array<ArrayBuffer>>
   /**
+   * Reads one page without waiting, as `VolumeSnapshot.readCached`: own writes, and what is here.
+   *
+   * @returns Borrowed bytes: not to be written to. `undefined`: use {@link read}.
+   */
+  readCached(pageIndex: number): Uint8Array | undefined
+  /**
    * Writes one page; past the end, the volume grows.
    *
    * @param bytes Exactly one page; copied.
@@ -75,6 +81,18 @@ export class TransactionRun implements Transaction {
     if (pageIndex > this.#snapshot.pageCount) this.#usesPageCount = true
     this.#reads.add(pageIndex)
     return this.#snapshot.read(pageIndex, { signal: this.#signal })
+  }
+
+  readCached(pageIndex: number): Uint8Array | undefined {
+    this.#check()
+    const written = this.#written.get(pageIndex)
+    if (written !== undefined) return written
+    if (this.#floor !== undefined && pageIndex > this.#floor) return new Uint8Array(this.pageSize)
+    const page = this.#snapshot.readCached(pageIndex)
+    if (page === undefined) return undefined
+    if (pageIndex > this.#snapshot.pageCount) this.#usesPageCount = true
+    this.#reads.add(pageIndex)
+    return page
   }
 
   write(pageIndex: number, bytes: Uint8Array): void {

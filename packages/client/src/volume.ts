@@ -20,7 +20,7 @@ import { PendingTransactions, type TransactionOutcome } from './push/transaction
 import { PageReader } from './read/page-reader.ts'
 import { retried } from './retry.ts'
 import { SerialQueue } from './serial.ts'
-import { VolumeSnapshot } from './snapshot.ts'
+import { type SnapshotOptions, VolumeSnapshot } from './snapshot.ts'
 import type { Isolation } from './state/local-commit.ts'
 import { statusOf } from './status.ts'
 import type { Transaction } from './transaction.ts'
@@ -160,9 +160,9 @@ export class Volume {
   }
 
   /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
-  snapshot(): VolumeSnapshot {
+  snapshot(options: SnapshotOptions = {}): VolumeSnapshot {
     this.#check(undefined)
-    return this.#open(this.#core.view())
+    return this.#open(this.#core.view(), options)
   }
 
   /**
@@ -171,13 +171,13 @@ export class Volume {
    * @param lsn From 1.
    * @throws `RemoteError` `LSN_FUTURE`, `VOLUME_UNKNOWN`; `VolumeError` `LSN_RANGE`.
    */
-  async snapshotAt(lsn: Lsn, options: CallOptions = {}): Promise<VolumeSnapshot> {
+  async snapshotAt(lsn: Lsn, options: CallOptions & SnapshotOptions = {}): Promise<VolumeSnapshot> {
     this.#check(options.signal)
     // On the wire 0 stands for the newest.
     if (parseLsn(lsn) === LSN_NONE) throw new VolumeError('LSN_RANGE', 'there is no commit before lsn 1, got=0')
     const { base } = this.#core.state
     const snapshot = lsn === base.lsn ? base : await this.#askSnapshot(lsn, options)
-    return this.#open({ base: snapshot, pending: [], pageCount: snapshot.pageCount })
+    return this.#open({ base: snapshot, pending: [], pageCount: snapshot.pageCount }, options)
   }
 
   /**
@@ -303,8 +303,8 @@ export class Volume {
     })
   }
 
-  #open(view: View): VolumeSnapshot {
-    return new VolumeSnapshot(this.#core.readContext(), this.#reader, view)
+  #open(view: View, { prefetcher }: SnapshotOptions = {}): VolumeSnapshot {
+    return new VolumeSnapshot(this.#core.readContext(), this.#reader, view, prefetcher)
   }
 
   async #ask(since: Lsn, options: CallOptions & { readonly atLeast?: Lsn }): Promise<PullAnswer> {

@@ -24,6 +24,9 @@ export interface LocalStore {
   readonly namePrefix?: string
   open(): Promise<void>
   close(): Promise<void>
+  /** What it can do beside that: `getSync` is true where it can look keys up without waiting. */
+  readonly supports?: object
+  getSync?(key: string, options: Encodings): Uint8Array | undefined
   get(key: string, options: Encodings): Promise<Uint8Array | undefined>
   getMany(keys: string[], options: Encodings): Promise<(Uint8Array | undefined)[]>
   batch(operations: LocalOperation[], options: Encodings & { readonly sync: boolean }): Promise<unknown>
@@ -85,6 +88,18 @@ export class LocalDatabase {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     return typed('get', this.#open().get(key, ENCODINGS))
+  }
+
+  /** Looks a key up without waiting; also `undefined` where the store cannot do that. */
+  getNow(key: string): Uint8Array | undefined {
+    const store = this.#open()
+    const { getSync: isSupported } = (store.supports ?? {}) as { readonly getSync?: unknown }
+    if (isSupported !== true || store.getSync === undefined) return undefined
+    try {
+      return store.getSync(key, ENCODINGS)
+    } catch (cause) {
+      throw storeError('getSync', cause)
+    }
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {

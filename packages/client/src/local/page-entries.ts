@@ -88,6 +88,18 @@ export class PageEntries {
     return found.map((bytes) => (bytes === undefined ? undefined : decodePageEntry(bytes)))
   }
 
+  /** The open entry of a page, where the store answers at once. */
+  openNow(pageIndex: number): PageEntry | undefined {
+    const bytes = this.#database.getNow(this.#keys.openEntry(pageIndex))
+    return bytes === undefined ? undefined : decodePageEntry(bytes)
+  }
+
+  /** A page as a local commit wrote it, where the store answers at once. */
+  localNow(sequence: number, pageIndex: number): Uint8Array | undefined {
+    const bytes = this.#database.getNow(this.#keys.localPage(sequence, pageIndex))
+    return bytes === undefined ? undefined : decodePage(bytes)
+  }
+
   /** An entry that ended and holds at an LSN. */
   async ended(pageIndex: number, lsn: Lsn): Promise<PageEntry | undefined> {
     for await (const [, bytes] of this.#database.entries(this.#keys.endedEntriesOf(pageIndex))) {

@@ -1,5 +1,4 @@
 import type { Changes, Lsn, VolumeId } from '@graft-ts/volume'
-import { LRUCache } from 'lru-cache'
 
 // What an entry costs beside its bytes, so that zero pages are bounded too.
 const ENTRY_BYTES = 256
@@ -14,69 +13,167 @@ export interface CachedPage {
   readonly bytes: Uint8Array | undefined
 }
 
-/** Pages in memory, of all volumes of a client, bounded in bytes: the version of each page that was used last. */
+/** Entries by page index: those of the remote log, or those that one local commit wrote. */
+type Shelf = Map<number, Entry>
+
+interface Entry {
+  readonly shelf: Shelf
+  readonly pageIndex: number
+  readonly page: CachedPage
+  /** Whether it was read since it was last looked at for making room. */
+  isUsed: boolean
+  older: Entry | undefined
+  younger: Entry | undefined
+}
+
+interface VolumePages {
+  readonly remote: Shelf
+  /** By the sequence of the local commit. */
+  readonly local: Map<number, Shelf>
+}
+
+/**
+ * Pages in memory, of all volumes of a client, bounded in bytes: the version of each page of the remote log that was used
+ * last, and pages of local commits.
+ *
+ * A hit only leaves a mark, which is why it costs little more than looking up a number; whoever makes room goes from the
+ * oldest entry on, and lets those with a mark pass once (second chance).
+ */
 export class PageCache {
-  readonly #pages: LRUCache<string, CachedPage>
+  readonly #bytesMax: number
+  readonly #volumes = new Map<VolumeId, VolumePages>()
+  #bytes = 0
+  #oldest: Entry | undefined
+  #newest: Entry | undefined
 
   constructor(bytesMax: number) {
-    this.#pages = new LRUCache({ maxSize: bytesMax, sizeCalculation: (page) => (page.bytes?.length ?? 0) + ENTRY_BYTES })
+    this.#bytesMax = bytesMax
+  }
+
+  /** What the pages take up, and what it costs to keep them. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** A page of the remote log that holds at an LSN, `base` being the present base of its volume. */
   find(volumeId: VolumeId, pageIndex: number, lsn: Lsn, base: Lsn): CachedPage | undefined {
-    const page = this.#pages.get(remoteKey(volumeId, pageIndex))
-    return page !== undefined && page.from <= lsn && lsn <= (page.to ?? base) ? page : undefined
+    const entry = this.#volumes.get(volumeId)?.remote.get(pageIndex)
+    if (entry === undefined) return undefined
+    const { page } = entry
+    if (lsn < page.from || lsn > (page.to ?? base)) return undefined
+    entry.isUsed = true
+    return page
   }
 
   /** Whether some version of a page of the remote log is here. Does not count as a use. */
   has(volumeId: VolumeId, pageIndex: number): boolean {
-    return this.#pages.has(remoteKey(volumeId, pageIndex))
+    return this.#volumes.get(volumeId)?.remote.has(pageIndex) === true
   }
 
   /** Keeps a page of the remote log. Its bytes are handed over. */
   keep(volumeId: VolumeId, pageIndex: number, page: CachedPage): void {
-    this.#pages.set(remoteKey(volumeId, pageIndex), page)
+    this.#add(this.#pagesOf(volumeId).remote, pageIndex, page)
   }
 
   /** A page as a local commit wrote it. */
   findLocal(volumeId: VolumeId, sequence: number, pageIndex: number): Uint8Array | undefined {
-    return this.#pages.get(localKey(volumeId, sequence, pageIndex))?.bytes
+    const entry = this.#volumes.get(volumeId)?.local.get(sequence)?.get(pageIndex)
+    if (entry === undefined) return undefined
+    entry.isUsed = true
+    return entry.page.bytes
   }
 
   /** Keeps a page as a local commit wrote it. Its bytes are handed over. */
   keepLocal(volumeId: VolumeId, sequence: number, pageIndex: number, bytes: Uint8Array): void {
-    this.#pages.set(localKey(volumeId, sequence, pageIndex), { from: 0 as Lsn, to: undefined, bytes })
+    const { local } = this.#pagesOf(volumeId)
+    let shelf = local.get(sequence)
+    if (shelf === undefined) {
+      shelf = new Map()
+      local.set(sequence, shelf)
+      // Those that have become empty go when others come.
+      for (const [other, pages] of local) {
+        if (pages.size > 0 || other === sequence) break
+        local.delete(other)
+      }
+    }
+    this.#add(shelf, pageIndex, { from: 0 as Lsn, to: undefined, bytes })
+  }
+
+  /** Drops the pages of a volume that others changed or cut off. */
+  drop(volumeId: VolumeId, { pages, floor }: Changes): void {
+    const remote = this.#volumes.get(volumeId)?.remote
+    if (remote === undefined) return
+    if (floor === undefined && pages.size < remote.size) {
+      for (const pageIndex of pages) this.#remove(remote.get(pageIndex))
+      return
+    }
+    for (const [pageIndex, entry] of remote) {
+      if (pages.has(pageIndex) || (floor !== undefined && pageIndex > floor)) this.#remove(entry)
+    }
   }
 
   /** Drops everything of a volume. */
   dropVolume(volumeId: VolumeId): void {
-    for (const key of [...this.#pages.keys()]) if (key.startsWith(volumeId)) this.#pages.delete(key)
+    const volume = this.#volumes.get(volumeId)
+    if (volume === undefined) return
+    for (const shelf of [volume.remote, ...volume.local.values()]) for (const entry of shelf.values()) this.#remove(entry)
+    this.#volumes.delete(volumeId)
   }
 
-  /** Drops the pages of a volume that others changed or cut off. */
-  drop(volumeId: VolumeId, changes: Changes): void {
-    const { pages, floor } = changes
-    if (floor === undefined && pages.size < this.#pages.size) {
-      for (const pageIndex of pages) this.#pages.delete(remoteKey(volumeId, pageIndex))
-      return
+  #pagesOf(volumeId: VolumeId): VolumePages {
+    let volume = this.#volumes.get(volumeId)
+    if (volume === undefined) {
+      volume = { remote: new Map(), local: new Map() }
+      this.#volumes.set(volumeId, volume)
     }
-    const prefix = remotePrefix(volumeId)
-    for (const key of [...this.#pages.keys()]) {
-      if (!key.startsWith(prefix)) continue
-      const pageIndex = Number(key.slice(prefix.length))
-      if (pages.has(pageIndex) || (floor !== undefined && pageIndex > floor)) this.#pages.delete(key)
-    }
+    return volume
+  }
+
+  #add(shelf: Shelf, pageIndex: number, page: CachedPage): void {
+    this.#remove(shelf.get(pageIndex))
+    const bytes = bytesOf(page)
+    if (bytes > this.#bytesMax) return
+    const entry: Entry = { shelf, pageIndex, page, isUsed: false, older: undefined, younger: undefined }
+    shelf.set(pageIndex, entry)
+    this.#bytes += bytes
+    this.#append(entry)
+    while (this.#bytes > this.#bytesMax) this.#makeRoom()
+  }
+
+  /** Looks at the oldest entry: drops it, or lets it pass for the last time. */
+  #makeRoom(): void {
+    const entry = this.#oldest as Entry
+    if (!entry.isUsed) return this.#remove(entry)
+    entry.isUsed = false
+    this.#unlink(entry)
+    this.#append(entry)
+  }
+
+  #remove(entry: Entry | undefined): void {
+    if (entry === undefined) return
+    entry.shelf.delete(entry.pageIndex)
+    this.#bytes -= bytesOf(entry.page)
+    this.#unlink(entry)
+  }
+
+  #append(entry: Entry): void {
+    entry.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = entry
+    else this.#newest.younger = entry
+    this.#newest = entry
+  }
+
+  #unlink(entry: Entry): void {
+    const { older, younger } = entry
+    if (older === undefined) this.#oldest = younger
+    else older.younger = younger
+    if (younger === undefined) this.#newest = older
+    else younger.older = older
+    entry.older = undefined
+    entry.younger = undefined
   }
 }
 
-function remotePrefix(volumeId: VolumeId): string {
-  return `${volumeId}/`
-}
-
-function remoteKey(volumeId: VolumeId, pageIndex: number): string {
-  return `${remotePrefix(volumeId)}${pageIndex}`
-}
-
-function localKey(volumeId: VolumeId, sequence: number, pageIndex: number): string {
-  return `${volumeId}:${sequence}:${pageIndex}`
+function bytesOf({ bytes }: CachedPage): number {
+  return (bytes?.length ?? 0) + ENTRY_BYTES
 }

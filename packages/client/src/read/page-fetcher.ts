@@ -68,6 +68,11 @@ export class PageFetcher {
     return wanted.map((pageIndex, i) => arrived[i] ?? (rest.get(pageIndex) as ReadPage))
   }
 
+  /** Fetches pages that nobody waits for, unless requests are waiting already: those come first. */
+  async fetchAhead(lsn: Lsn, pages: readonly number[]): Promise<void> {
+    if (!this.#context.fetchSlots.isFull) await this.fetch(lsn, pages, [], this.#context.closing)
+  }
+
   /**
    * Runs fetches and waits until what they brought is in the local store.
    *
@@ -92,12 +97,12 @@ export class PageFetcher {
   }
 
   async #request(lsn: Lsn, asked: readonly number[], along: readonly number[]): Promise<void> {
-    const { retry, closing } = this.#context
+    const { retry, closing, fetchSlots } = this.#context
     const wanted = Splinter.from(asked)
     const useful = Splinter.from(along)
     try {
       await retried(retry, closing, async () => {
-        await this.#requestOnce(lsn, wanted, useful)
+        await fetchSlots.run(() => this.#requestOnce(lsn, wanted, useful))
         if (wanted.size > 0)
           throw new ClientError('READ_INCOMPLETE', `the page store left out a page, page=${wanted.first()} lsn=${lsn}`)
       })

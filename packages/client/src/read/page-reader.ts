@@ -3,14 +3,20 @@ import type { ReadContext } from '../context.ts'
 import { ClientError } from '../errors.ts'
 import type { PageEntry } from '../local/page-entry.ts'
 import type { View } from '../local/pins.ts'
-import { findLocalPage } from '../state/local-commit.ts'
+import type { LocalCommit } from '../state/local-commit.ts'
 import { PageFetcher } from './page-fetcher.ts'
+import { PendingPages } from './pending-pages.ts'
 
 /** Bytes that belong to a cache and are not to be written to; `undefined`: zeros. */
 export type BorrowedPage = Uint8Array | undefined
 
 const REQUESTS_IN_FLIGHT = 4
 const LOOKUP_CHUNK = 1024
+
+/** A view, and where its local commits left each page. */
+export interface OpenView extends View {
+  readonly local: PendingPages
+}
 
 interface LocalPlace {
   readonly pageIndex: number
@@ -27,14 +33,67 @@ interface Found {
 export class PageReader {
   readonly fetcher: PageFetcher
   readonly #context: ReadContext
+  #newest: { readonly commits: readonly LocalCommit[]; readonly local: PendingPages } | undefined
 
   constructor(context: ReadContext) {
     this.#context = context
     this.fetcher = new PageFetcher(context)
   }
 
+  /** Makes a view ready to be read. */
+  open(view: View): OpenView {
+    const { pending } = view
+    if (this.#newest?.commits !== pending) {
+      this.#newest = { commits: pending, local: PendingPages.after(this.#newest?.local, pending) }
+    }
+    return { ...view, local: this.#newest.local }
+  }
+
+  /**
+   * Looks a page up without waiting: in memory, and in the local store where it can answer at once.
+   *
+   * @returns `'absent'`: it is not here, or only a store that has to be waited for knows.
+   */
+  findNow(view: OpenView, pageIndex: number): BorrowedPage | 'absent' {
+    const { cache, volumeId, base, store } = this.#context
+    if (pageIndex > view.pageCount) return undefined
+    const local = view.local.find(pageIndex)
+    if (local.type === 'written') return this.#localNow(local.sequence, pageIndex)
+    if (local.type === 'cut-off' || !isInBase(view, pageIndex)) return undefined
+    const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
+    if (cached !== undefined) {
+      store.pages.recency.mark(pageIndex)
+      return cached.bytes
+    }
+    return this.#storedNow(view, pageIndex)
+  }
+
+  #localNow(sequence: number, pageIndex: number): Uint8Array | 'absent' {
+    const { cache, volumeId, store } = this.#context
+    const cached = cache.findLocal(volumeId, sequence, pageIndex)
+    if (cached !== undefined) return cached
+    const bytes = store.pages.localNow(sequence, pageIndex)
+    if (bytes === undefined) return 'absent'
+    cache.keepLocal(volumeId, sequence, pageIndex, bytes)
+    return bytes
+  }
+
+  #storedNow(view: View, pageIndex: number): BorrowedPage | 'absent' {
+    const { cache, volumeId, base, store } = this.#context
+    const { lsn } = view.base
+    const entry = store.pages.openNow(pageIndex)
+    if (entry === undefined || entry.from > lsn || lsn > base().lsn) return 'absent'
+    const { content } = entry
+    const bytes = content.type === 'bytes' ? content.bytes : undefined
+    const page = content.type === 'local' ? (store.pages.localNow(content.sequence, pageIndex) ?? 'absent') : bytes
+    if (page === 'absent') return page
+    cache.keep(volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
+    store.pages.recency.mark(pageIndex)
+    return page
+  }
+
   /** Looks pages up without asking the page store. The view must be pinned. */
-  async find(view: View, wanted: readonly number[]): Promise<Found> {
+  async find(view: OpenView, wanted: readonly number[]): Promise<Found> {
     const pages = new Map<number, BorrowedPage>()
     const local: LocalPlace[] = []
     const remote: number[] = []
@@ -53,7 +112,7 @@ export class PageReader {
   }
 
   /** Reads pages, fetching those that are not here in as few requests as the page store allows. */
-  async readMany(view: View, wanted: readonly number[], signal: AbortSignal | undefined): Promise<Map<number, BorrowedPage>> {
+  async readMany(view: OpenView, wanted: readonly number[], signal: AbortSignal | undefined): Promise<Map<number, BorrowedPage>> {
     const { pages, missing } = await this.find(view, wanted)
     await this.#fetchChunks(missing, signal, async (chunk) => {
       for (const page of await this.fetcher.fetch(view.base.lsn, chunk, [], signal)) pages.set(page.pageIndex, page.bytes)
@@ -66,7 +125,7 @@ export class PageReader {
    *
    * @returns How many were fetched.
    */
-  async hydrate(view: View, pages: readonly number[], signal: AbortSignal | undefined): Promise<number> {
+  async hydrate(view: OpenView, pages: readonly number[], signal: AbortSignal | undefined): Promise<number> {
     const missing = await this.notStored(view, pages)
     const fetch = async (chunk: number[]): Promise<void> => void (await this.fetcher.fetch(view.base.lsn, chunk, [], signal))
     await this.fetcher.keeping(() => this.#fetchChunks(missing, signal, fetch))
@@ -74,7 +133,7 @@ export class PageReader {
   }
 
   /** Which pages are not in the local store, whether in memory or not. The view must be pinned. */
-  async notStored(view: View, pages: readonly number[]): Promise<number[]> {
+  async notStored(view: OpenView, pages: readonly number[]): Promise<number[]> {
     const remote = pages.filter((pageIndex) => isRemote(view, pageIndex))
     const missing: number[] = []
     for (let i = 0; i < remote.length; i += LOOKUP_CHUNK) {
@@ -103,10 +162,10 @@ export class PageReader {
   }
 
   /** Answers a page from memory, or says where it has to be looked up. */
-  #place(view: View, pageIndex: number, into: { pages: Found['pages']; local: LocalPlace[]; remote: number[] }): void {
+  #place(view: OpenView, pageIndex: number, into: { pages: Found['pages']; local: LocalPlace[]; remote: number[] }): void {
     const { cache, volumeId, base } = this.#context
     if (pageIndex > view.pageCount) return void into.pages.set(pageIndex, undefined)
-    const local = findLocalPage(view.pending, pageIndex)
+    const local = view.local.find(pageIndex)
     if (local.type === 'written') {
       const bytes = cache.findLocal(volumeId, local.sequence, pageIndex)
       if (bytes !== undefined) into.pages.set(pageIndex, bytes)
@@ -167,7 +226,7 @@ function isInBase({ base }: View, pageIndex: number): boolean {
 }
 
 /** Whether what a view shows of a page is what the remote log has. */
-function isRemote(view: View, pageIndex: number): boolean {
+function isRemote(view: OpenView, pageIndex: number): boolean {
   if (pageIndex > view.pageCount || !isInBase(view, pageIndex)) return false
-  return findLocalPage(view.pending, pageIndex).type === 'untouched'
+  return view.local.find(pageIndex).type === 'untouched'
 }

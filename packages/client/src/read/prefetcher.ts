@@ -8,6 +8,13 @@ export interface Prefetcher {
   onMiss(pageIndex: number): readonly number[]
   /** A page was here already. */
   onHit(pageIndex: number): void
+  /**
+   * Sees what a read gave, after one of the others was told of it: what is in a page may tell which are read next.
+   *
+   * @param bytes Borrowed: not to be written to, nor kept.
+   * @returns Pages to fetch in the background, most useful first.
+   */
+  onPage?(pageIndex: number, bytes: Uint8Array): readonly number[]
 }
 
 /** Makes the prefetcher of one reader: a snapshot or a transaction. */

@@ -64,23 +64,6 @@ export function mergeCommits(base: Pick<Snapshot, 'pageCount'>, commits: readonl
   return { own, floor, pageCount: pageCountAfterAll(base, commits) }
 }
 
-/** Where a page stands after local commits: written by one, cut off, or untouched by all of them. */
-export type LocalPage =
-  | { readonly type: 'written'; readonly sequence: number }
-  | { readonly type: 'cut-off' }
-  | { readonly type: 'untouched' }
-
-/** Looks a page up in local commits, newest first. Costs one look-up per commit. */
-export function findLocalPage(commits: readonly LocalCommit[], pageIndex: number): LocalPage {
-  for (let i = commits.length - 1; i >= 0; i--) {
-    const commit = commits[i] as LocalCommit
-    // A commit's own floor does not apply to its own set: it wrote those pages after it had cut them off.
-    if (commit.own.has(pageIndex)) return { type: 'written', sequence: commit.sequence }
-    if (commit.floor !== undefined && pageIndex > commit.floor) return { type: 'cut-off' }
-  }
-  return { type: 'untouched' }
-}
-
 /**
  * Which of the merged pages were written by which commit, newest version each.
  *

@@ -1,7 +1,8 @@
 import { Splinter } from '@graft-ts/splinter'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { findLocalPage, type LocalCommit, mergeCommits, newestVersions, pageCountAfterAll } from '../../src/state/local-commit.ts'
+import { PendingPages } from '../../src/read/pending-pages.ts'
+import { type LocalCommit, mergeCommits, newestVersions, pageCountAfterAll } from '../../src/state/local-commit.ts'
 import { overlaps } from '../../src/state/overlap.ts'
 import { type Upload, usablePages } from '../../src/state/volume-state.ts'
 import { propertyParameters } from '../parameters.ts'
@@ -66,7 +67,7 @@ describe('I5: local commits on top of a base', () => {
       fc.property(histories, fc.integer({ min: 0, max: PAGES }), (history, basePages) => {
         const { model, commits } = run(history, basePages)
         for (let page = 1; page <= PAGES; page++) {
-          const found = findLocalPage(commits, page)
+          const found = PendingPages.after(undefined, commits).find(page)
           const writer =
             found.type === 'written' ? found.sequence : found.type === 'untouched' && page <= basePages ? 0 : undefined
           expect({ page, writer }).toEqual({ page, writer: model.pages.get(page) })
