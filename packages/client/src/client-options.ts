@@ -9,6 +9,7 @@ import { type SyncOptions, syncSettings } from './live/sync-settings.ts'
 import type { LocalStore } from './local/local-store.ts'
 import type { LockManagerLike } from './local/owner-lock.ts'
 import type { StorageManagerLike } from './local/persistence.ts'
+import { checkFunction, checkMethods, checkNames, type OptionNames } from './option-checks.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import type { MergePage } from './push/merge-hook.ts'
 import { FetchSlots } from './read/fetch-slots.ts'
@@ -19,6 +20,7 @@ import type { RetryPolicy } from './retry.ts'
 import type { Isolation } from './state/local-commit.ts'
 
 const MEMORY_CACHE_BYTES_DEFAULT = 32 * 2 ** 20
+const STATELESS_BYTES_DEFAULT = 64 * 2 ** 20
 const TRANSACTION_BYTES_DEFAULT = 2 ** 30
 const FETCHES_DEFAULT = 8
 const ATTEMPTS_DEFAULT = 4
@@ -28,8 +30,11 @@ const RETRY_DELAY_MS_DEFAULT = 100
 export interface ClientOptions {
   /** How the stores are reached: `httpTransport` of `@graft-ts/protocol`, or `embedded`. */
   readonly transport: GraftTransport
-  /** Holds pages and local commits: an `abstract-level` database, opened and closed by the client. One client each. */
-  readonly store: LocalStore
+  /**
+   * Holds pages and local commits: an `abstract-level` database, opened and closed by the client. One client each.
+   * `'memory'`: nothing is kept beyond the life of the client, for one-shot reads and writes.
+   */
+  readonly store: LocalStore | 'memory'
   /** Predicts what is read next, one for each snapshot and transaction. Default: none. */
   readonly prefetcher?: PrefetcherFactory
   /** What transactions are checked against. Default: `serializable`. */
@@ -40,11 +45,11 @@ export interface ClientOptions {
   readonly sync?: SyncOptions
   /** Whether there is a network, for what goes on by itself. Default: what the runtime says, where it says something. */
   readonly connectivity?: Connectivity
-  /** When a local commit counts as done. Default: `local`. */
+  /** When a local commit counts as done. Default: `local`; with the store `'memory'`, where that is not to be had, `remote`. */
   readonly durability?: Durability
   /**
    * Bound on what pages take up in the local store, over all volumes. Pages that can be fetched again make room; those of
-   * pending commits, and those that are kept for open snapshots, never do. Default: none.
+   * pending commits, and those that are kept for open snapshots, never do. Default: none; 64 MiB with the store `'memory'`.
    */
   readonly localBytesMax?: number
   /** Bound on pages in memory, over all volumes. Default 32 MiB. */
@@ -70,16 +75,47 @@ export interface ClientOptions {
   readonly timers?: Timers
 }
 
+const NAMES: OptionNames<ClientOptions> = {
+  ...{ transport: true, store: true, prefetcher: true, isolation: true, merge: true, sync: true, connectivity: true },
+  ...{ durability: true, localBytesMax: true, memoryCacheBytesMax: true, transactionBytesMax: true, attemptsMax: true },
+  ...{ fetchesMax: true, retryDelayMs: true, locks: true, storageManager: true, idSource: true, timers: true },
+}
+
+/** Whether a client keeps nothing. */
+function isStateless({ store }: Pick<ClientOptions, 'store'>): boolean {
+  return store === 'memory'
+}
+
+/**
+ * Refuses options that there are not, or that lack what is called of them.
+ *
+ * @throws {@link ClientError} `CLIENT_OPTIONS`.
+ */
+function checkClientOptions(options: ClientOptions): void {
+  checkNames('Client.open', options, NAMES)
+  const { transport, store, connectivity, idSource, timers } = options
+  for (const part of ['meta', 'pages'] as const) checkMethods(`transport.${part}`, transport?.[part], 'unary', 'stream')
+  if (store !== 'memory') checkMethods('store', store, 'open', 'close', 'get', 'getMany', 'batch', 'iterator', 'keys')
+  if (connectivity !== undefined) checkMethods('connectivity', connectivity, 'isOnline', 'subscribe')
+  if (idSource !== undefined) checkMethods('idSource', idSource, 'nowMs', 'randomBytes')
+  if (timers !== undefined) checkMethods('timers', timers, 'start')
+  checkFunction('merge', options.merge)
+  checkFunction('prefetcher', options.prefetcher)
+}
+
 /** What the volumes of a client share. Throws {@link ClientError} `CLIENT_OPTIONS`. */
 export function contextOf(
   options: ClientOptions,
   idSource: IdSource,
   closing: AbortSignal,
 ): Omit<ClientContext, 'clientId' | 'roomMade'> {
+  checkClientOptions(options)
+  const stateless = isStateless(options)
   const remote = new Remote(options.transport, closing)
   const retry = retryOf(options, idSource)
   const sync = syncSettings(options.sync)
   const connectivity = options.connectivity ?? runtimeConnectivity()
+  const localBytesDefault = stateless ? STATELESS_BYTES_DEFAULT : Number.POSITIVE_INFINITY
   const heads = new HeadWatch({ remote, retry, connectivity, intervalMs: sync.intervalMs, closing })
   return {
     remote,
@@ -91,10 +127,10 @@ export function contextOf(
     fetchSlots: new FetchSlots(positive('fetchesMax', options.fetchesMax ?? FETCHES_DEFAULT)),
     merge: options.merge,
     isolation: checkIsolation(options.isolation ?? 'serializable'),
-    durability: checkDurability(options.durability ?? 'local'),
+    durability: checkDurability(options.durability ?? (stateless ? 'remote' : 'local'), stateless),
+    isStateless: stateless,
     transactionBytesMax: positive('transactionBytesMax', options.transactionBytesMax ?? TRANSACTION_BYTES_DEFAULT),
-    localBytesMax:
-      options.localBytesMax === undefined ? Number.POSITIVE_INFINITY : positive('localBytesMax', options.localBytesMax),
+    localBytesMax: options.localBytesMax === undefined ? localBytesDefault : positive('localBytesMax', options.localBytesMax),
     closing,
   }
 }

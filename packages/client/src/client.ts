@@ -21,10 +21,12 @@ import { afterVolume, FORGOTTEN_RANGE, INFO_KEY, VOLUMES_RANGE, volumeInfoKey, v
 import { Ledger } from './local/ledger.ts'
 import type { LocalBytes } from './local/local-bytes.ts'
 import { LocalDatabase } from './local/local-store.ts'
+import { MemoryLocalStore } from './local/memory-local-store.ts'
 import { runtimeLocks } from './local/owner-lock.ts'
 import { askToPersist, type Persistence } from './local/persistence.ts'
 import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
 import { VolumeStore } from './local/volume-store.ts'
+import { checkNames, type OptionNames } from './option-checks.ts'
 import { retried } from './retry.ts'
 import type { VolumeState } from './state/volume-state.ts'
 import { Volume } from './volume.ts'
@@ -56,6 +58,10 @@ export interface ClientStatus {
   /** Why making room failed the last time; `undefined`: it did not. */
   readonly evictionError: Failure | undefined
 }
+
+const CREATE_NAMES: OptionNames<CreateVolumeOptions> = { volumeId: true, pageSize: true }
+const OPEN_NAMES: OptionNames<{ readonly signal?: AbortSignal }> = { signal: true }
+const FORGET_NAMES: OptionNames<ForgetOptions> = { discardPending: true }
 
 /** One local store, and the volumes that are replicated into it as far as they are read. */
 export class Client {
@@ -99,7 +105,8 @@ export class Client {
     const shared = contextOf(options, idSource, closing.signal)
     const ledger = new Ledger(shared.localBytesMax)
     const { locks = runtimeLocks() } = options
-    const database = await LocalDatabase.open(options.store, locks === 'none' ? undefined : locks)
+    const store = options.store === 'memory' ? new MemoryLocalStore() : options.store
+    const database = await LocalDatabase.open(store, locks === 'none' ? undefined : locks)
     try {
       const clientId = await identify(database, idSource)
       await ledger.load(database)
@@ -147,6 +154,7 @@ export class Client {
    */
   async createVolume(options: CreateVolumeOptions = {}): Promise<Volume> {
     this.#check()
+    checkNames('createVolume', options, CREATE_NAMES)
     const volumeId = options.volumeId === undefined ? newVolumeId(this.#context.idSource) : parseVolumeId(options.volumeId)
     const pageSize = parsePageSize(options.pageSize ?? PAGE_SIZE_DEFAULT)
     if (this.#volumes.has(volumeId)) throw existsError(volumeId)
@@ -165,6 +173,7 @@ export class Client {
    */
   async openVolume(volumeId: VolumeId, options: { readonly signal?: AbortSignal } = {}): Promise<Volume> {
     this.#check()
+    checkNames('openVolume', options, OPEN_NAMES)
     throwIfAborted(options.signal)
     const opening =
       this.#volumes.get(parseVolumeId(volumeId)) ??
@@ -187,8 +196,9 @@ export class Client {
    * @throws {@link ClientError} `VOLUME_PENDING` if local commits are not pushed yet and `discardPending` is not set: then
    * nothing happens. `LOCAL_STORE_…`.
    */
-  async forget(volumeId: VolumeId, { discardPending = false }: ForgetOptions = {}): Promise<void> {
+  async forget(volumeId: VolumeId, options: ForgetOptions = {}): Promise<void> {
     this.#check()
+    const { discardPending = false } = checkNames('forget', options, FORGET_NAMES)
     const isKnown = (await this.#database.get(volumeInfoKey(parseVolumeId(volumeId)))) !== undefined
     if (!isKnown && !this.#volumes.has(volumeId)) return
     try {

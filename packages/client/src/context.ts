@@ -44,6 +44,8 @@ export interface ClientContext {
   readonly fetchSlots: FetchSlots
   readonly isolation: Isolation
   readonly durability: Durability
+  /** Whether the local store is in memory, and gone when the client is closed. */
+  readonly isStateless: boolean
   readonly transactionBytesMax: number
   /** Infinite: none. */
   readonly localBytesMax: number

@@ -14,6 +14,7 @@ import type { Durability } from './context.ts'
 import { abortError, ClientError, throwIfAborted } from './errors.ts'
 import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
+import { checkNames, type OptionNames } from './option-checks.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import { Pusher, type PushResult } from './push/push.ts'
 import { PendingTransactions, type TransactionOutcome } from './push/transactions.ts'
@@ -81,6 +82,16 @@ export interface PendingCommit {
   outcome(): Promise<TransactionOutcome>
 }
 
+interface PullOptions extends CallOptions {
+  readonly atLeast?: Lsn
+}
+
+const CALL_NAMES: OptionNames<CallOptions> = { signal: true }
+const SNAPSHOT_NAMES: OptionNames<SnapshotOptions> = { prefetcher: true }
+const SNAPSHOT_AT_NAMES: OptionNames<CallOptions & SnapshotOptions> = { ...CALL_NAMES, ...SNAPSHOT_NAMES }
+const PULL_NAMES: OptionNames<PullOptions> = { signal: true, atLeast: true }
+const TRANSACT_NAMES: OptionNames<TransactOptions> = { signal: true, isolation: true, durability: true }
+
 /** A volume as this client has it: its newest local state, and what it takes to keep that and the remote log together. */
 export class Volume {
   readonly volumeId: VolumeId
@@ -134,7 +145,7 @@ export class Volume {
    * `status().lastError`.
    */
   watch(options: CallOptions = {}): AsyncGenerator<RemoteHead, void, undefined> {
-    this.#check(options.signal)
+    this.#check(checkNames('watch', options, CALL_NAMES).signal)
     return this.#live.watch(this.#ending(options.signal))
   }
 
@@ -145,7 +156,8 @@ export class Volume {
    * @param options.atLeast Fails if the newest commit is older.
    * @throws `RemoteError`; {@link ClientError} `LOCAL_STORE_…`, `ABORTED`, `CLIENT_CLOSED`.
    */
-  async pull(options: CallOptions & { readonly atLeast?: Lsn } = {}): Promise<PullResult> {
+  async pull(options: PullOptions = {}): Promise<PullResult> {
+    checkNames('pull', options, PULL_NAMES)
     const core = this.#core
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       this.#check(options.signal)
@@ -162,7 +174,7 @@ export class Volume {
   /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
   snapshot(options: SnapshotOptions = {}): VolumeSnapshot {
     this.#check(undefined)
-    return this.#open(this.#core.view(), options)
+    return this.#open(this.#core.view(), checkNames('snapshot', options, SNAPSHOT_NAMES))
   }
 
   /**
@@ -172,7 +184,7 @@ export class Volume {
    * @throws `RemoteError` `LSN_FUTURE`, `VOLUME_UNKNOWN`; `VolumeError` `LSN_RANGE`.
    */
   async snapshotAt(lsn: Lsn, options: CallOptions & SnapshotOptions = {}): Promise<VolumeSnapshot> {
-    this.#check(options.signal)
+    this.#check(checkNames('snapshotAt', options, SNAPSHOT_AT_NAMES).signal)
     // On the wire 0 stands for the newest.
     if (parseLsn(lsn) === LSN_NONE) throw new VolumeError('LSN_RANGE', 'there is no commit before lsn 1, got=0')
     const { base } = this.#core.state
@@ -193,8 +205,9 @@ export class Volume {
     run: (transaction: Transaction) => Promise<T> | T,
     options: TransactOptions = {},
   ): Promise<TransactionResult<T>> {
+    checkNames('transact', options, TRANSACT_NAMES)
     const { client } = this.#core
-    const durability = checkDurability(options.durability ?? client.durability)
+    const durability = checkDurability(options.durability ?? client.durability, client.isStateless)
     const isolation = checkIsolation(options.isolation ?? client.isolation)
     if (durability === 'remote') this.#runner.checkOutside('transact')
     for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -202,7 +215,7 @@ export class Volume {
       const committed = await this.#runner.run(run, { isolation, durability, signal: options.signal })
       if (committed === undefined) continue
       const { sequence, pending } = committed
-      if (durability === 'remote' && sequence !== undefined) await this.push(options)
+      if (durability === 'remote' && sequence !== undefined) await this.push({ signal: options.signal })
       const outcome = async (): Promise<TransactionOutcome & { readonly value: T }> => {
         const settled = pending === undefined ? UNCHANGED : await this.#runner.outcomeOf(pending)
         return { ...settled, value: committed.value }
@@ -233,7 +246,7 @@ export class Volume {
    * `CALL_IN_TRANSACTION`, `LOCAL_STORE_…`; `RemoteError`. Whatever it throws, local commits stay pending (I12).
    */
   push(options: CallOptions = {}): Promise<PushResult> {
-    return this.#waiting('push', options.signal, () => this.#push(options))
+    return this.#waiting('push', options, () => this.#push(options))
   }
 
   /**
@@ -243,7 +256,7 @@ export class Volume {
    * @throws As {@link push}; `PUSH_DIVERGED` if it comes to the same.
    */
   resubmit(options: CallOptions = {}): Promise<PushResult> {
-    return this.#waiting('resubmit', options.signal, async () => {
+    return this.#waiting('resubmit', options, async () => {
       if (this.#core.state.divergence !== undefined) await this.#core.resubmit()
       return this.#push(options)
     })
@@ -254,7 +267,7 @@ export class Volume {
    * attempt that was sent may still turn up in the remote log, as a commit like any other.
    */
   reset(): Promise<void> {
-    return this.#waiting('reset', undefined, async () => {
+    return this.#waiting('reset', {}, async () => {
       await this.#core.reset()
       this.#transactions.dropped()
     })
@@ -283,9 +296,9 @@ export class Volume {
   }
 
   /** A call that waits for its turn, and so cannot be made by what the others wait for. */
-  async #waiting<T>(call: string, signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
+  async #waiting<T>(call: string, options: CallOptions, step: () => Promise<T>): Promise<T> {
     this.#runner.checkOutside(call)
-    return this.#inTurn(signal, step)
+    return this.#inTurn(checkNames(call, options, CALL_NAMES).signal, step)
   }
 
   /** Steps of pushing, one after the other. Who gives up before it is their turn need not wait for it. */
@@ -307,7 +320,7 @@ export class Volume {
     return new VolumeSnapshot(this.#core.readContext(), this.#reader, view, prefetcher)
   }
 
-  async #ask(since: Lsn, options: CallOptions & { readonly atLeast?: Lsn }): Promise<PullAnswer> {
+  async #ask(since: Lsn, options: PullOptions): Promise<PullAnswer> {
     const { client, volumeId } = this.#core
     const signal = this.#ending(options.signal)
     return this.#noting('pull', () =>

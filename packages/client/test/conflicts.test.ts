@@ -1,7 +1,18 @@
 import { RemoteError } from '@graft-ts/protocol'
 import { describe, expect, test } from 'vitest'
 import type { MergePage, PageConflict, Volume } from '../src/index.ts'
-import { headStamps, openWorld, outcomeOf, PAGE_SIZE, page, pushedVolume, stampOf, type World, write } from './harness.ts'
+import {
+  headStamps,
+  ManualTimers,
+  openWorld,
+  outcomeOf,
+  PAGE_SIZE,
+  page,
+  pushedVolume,
+  stampOf,
+  type World,
+  write,
+} from './harness.ts'
 
 /** Two clients that stand on the same commit of a volume with pages 1 to 4; ours has a merge hook. */
 async function two(world: World, merge: MergePage) {
@@ -159,6 +170,28 @@ describe('the merge hook', () => {
     expect(await headStamps(mine)).toEqual([11, 2, 3, 4])
   })
 
+  test('may use the same bytes for every page, and leaves nothing behind', async () => {
+    const world = openWorld()
+    const bytes = new Uint8Array(PAGE_SIZE)
+    const { ours, mine, other } = await two(world, (conflict) => {
+      bytes.set(sum(conflict) as Uint8Array)
+      return bytes
+    })
+    await mine.transact(async (tx) => {
+      for (const i of [1, 2]) tx.write(i, page(stampOf(await tx.read(i)) + 10))
+    })
+    await theirs(other, { 1: 101, 2: 202 })
+    expect(await mine.push()).toMatchObject({ merged: 1 })
+    bytes.fill(0xee)
+    expect(await headStamps(mine)).toEqual([111, 212, 3, 4])
+    await theirs(other, { 1: 5 })
+    await mine.pull()
+    await mine.idle()
+    // What is kept for open snapshots alone would show here.
+    const kinds = (await ours.local.keyList()).map((key) => key.split('/')[2])
+    expect(kinds.filter((kind) => kind === 'i' || kind === 'dirty')).toEqual([])
+  })
+
   test('cannot spoil what it is shown', async () => {
     const world = openWorld()
     const { mine, other } = await two(world, ({ base, local, remote }) => {
@@ -177,6 +210,38 @@ describe('the merge hook', () => {
   })
 })
 
+test('who loses again and again waits longer and longer, by chance', async () => {
+  const timers = new ManualTimers()
+  const world = openWorld({ timers })
+  const ours = await world.open({ timers })
+  const mine = await pushedVolume(ours.client, { 1: 1 })
+  const other = await (await world.open()).client.openVolume(mine.volumeId)
+  await write(mine, { 2: 2 })
+  const sentAtMs: number[] = []
+  let isOthers = false
+  world.before = async (method) => {
+    if (method !== 'Commit' || isOthers) return
+    sentAtMs.push(timers.nowMs)
+    isOthers = true
+    await theirs(other, { 1: sentAtMs.length })
+    isOthers = false
+  }
+  const pushing = outcomeOf(mine.push())
+  await timers.advance(200_000)
+  expect(await pushing).toBe('conflict PUSH_CONTENDED')
+  const pauses = sentAtMs.slice(1).map((atMs, i) => atMs - (sentAtMs[i] as number))
+  expect(pauses).toHaveLength(15)
+  // The first conflict is mended at once.
+  expect(pauses[0]).toBe(0)
+  for (const [i, pauseMs] of pauses.slice(1).entries()) {
+    const mostMs = Math.min(100 * 2 ** i, 10_000)
+    expect(pauseMs).toBeGreaterThanOrEqual(mostMs / 2)
+    expect(pauseMs).toBeLessThanOrEqual(mostMs)
+  }
+  world.before = async () => undefined
+  expect(await mine.push()).toMatchObject({ type: 'pushed', transactions: 1 })
+})
+
 describe('I12: a divergence', () => {
   /** A client that has diverged, and was started again. */
   async function diverged() {
@@ -188,6 +253,11 @@ describe('I12: a divergence', () => {
     const second = await ours.reopen()
     const volume = await second.client.openVolume(mine.volumeId)
     expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
+    // Found out by a push that was answered, so nothing is undecided; and it is durable.
+    expect({ attempt: volume.status().attempt, isSynced: second.local.isLastSynced }).toEqual({
+      attempt: undefined,
+      isSynced: true,
+    })
     return { world, other, second, volume }
   }
 
@@ -207,6 +277,24 @@ describe('I12: a divergence', () => {
     expect(again.status()).toMatchObject({ sync: 'synced', divergence: undefined })
     const fourth = await (await third.reopen()).client.openVolume(volume.volumeId)
     expect(fourth.status()).toMatchObject({ sync: 'synced', divergence: undefined, base: { lsn: 2 } })
+  })
+
+  test('by a truncation is the same one after a restart', async () => {
+    const world = openWorld()
+    const { ours, mine, other } = await two(world, () => undefined)
+    await write(mine, { 4: 44 })
+    await other.transact((tx) => {
+      tx.setPageCount(3)
+      tx.setPageCount(4)
+    })
+    await other.push()
+    const second = await ours.reopen()
+    const volume = await second.client.openVolume(mine.volumeId)
+    expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
+    const third = await (await second.reopen({ merge: ({ local }) => local })).client.openVolume(mine.volumeId)
+    expect(third.status().divergence?.changes.floor).toBe(3)
+    expect(await third.resubmit()).toMatchObject({ type: 'pushed', merged: 1 })
+    expect(await headStamps(third)).toEqual([1, 2, 3, 44])
   })
 
   test('what a function threw is told after a restart, as data', async () => {
@@ -309,10 +397,12 @@ describe('I6: an attempt of which nobody can say any more whether it landed', ()
     expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
     expect(volume.status()).toMatchObject({ sync: 'diverged', divergence: { reason: 'attempt-expired', snapshot: { lsn: 2 } } })
     expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
+    // What is sent now is another attempt, of which the server can tell.
     world.before = async () => undefined
-    // The answer is known by now, but nobody asks for it: only who decides may go on.
+    world.calls.length = 0
     expect(await outcomeOf(volume.push())).toBe('conflict PUSH_DIVERGED')
     expect(await volume.resubmit()).toMatchObject({ type: 'pushed', snapshot: { lsn: 3 } })
+    expect(world.calls).toEqual(['Commit'])
     expect(await headStamps(volume)).toEqual([101, 2, 33, 4])
   })
 

@@ -109,7 +109,12 @@ describe('I12: the outcome of a local transaction', () => {
     const late = await write(mine, { 4: 44 }).then(() => mine.pending()[1])
     expect(await late?.outcome()).toEqual({ type: 'rejected', reason: 'replay-failed' })
     isStubborn = false
-    await mine.resubmit()
+    // From here on it is pending again, whatever becomes of that.
+    world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+    expect(await outcomeOf(mine.resubmit())).toBe('unknown OUTCOME_UNKNOWN')
+    expect(await isSettled(result.outcome())).toBe(false)
+    world.fault = () => undefined
+    await mine.push()
     expect(await result.outcome()).toEqual({ type: 'pushed', lsn: 3, replays: 1, value: 11 })
     expect(await late?.outcome()).toMatchObject({ type: 'pushed', lsn: 3 })
   })

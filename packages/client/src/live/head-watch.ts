@@ -33,11 +33,6 @@ export interface HeadWatchOptions {
   readonly closing: AbortSignal
 }
 
-interface Followed {
-  readonly target: HeadTarget
-  followers: number
-}
-
 // Volumes that are opened one after the other should not each begin a stream of their own.
 const SETTLE_MS = 20
 // A stream without a message for so many heartbeats is dead.
@@ -53,7 +48,7 @@ const POLLS_IN_FLIGHT = 4
  */
 export class HeadWatch {
   readonly #options: HeadWatchOptions
-  readonly #followed = new Map<VolumeId, Followed>()
+  readonly #followed = new Map<VolumeId, Set<HeadTarget>>()
   #mode: WatchMode = 'off'
   #interrupt: () => void = () => undefined
   // Something has changed that the step which is under way may not know of.
@@ -69,17 +64,16 @@ export class HeadWatch {
     return this.#mode
   }
 
-  /** Follows a volume. Returns what ends that. */
+  /** Follows a volume, for one of those who want to know. Returns what ends that. */
   follow(target: HeadTarget): () => void {
-    const followed = this.#followed.get(target.volumeId) ?? { target, followers: 0 }
-    followed.followers++
-    this.#followed.set(target.volumeId, followed)
-    if (followed.followers === 1) this.#begin()
-    let isFollowing = true
+    const targets = this.#followed.get(target.volumeId) ?? new Set()
+    // One that knows less than those whom a stream has told already would not be told of what it lacks.
+    const isCovered = [...targets].some((other) => other.knownHead() <= target.knownHead())
+    targets.add(target)
+    this.#followed.set(target.volumeId, targets)
+    if (!isCovered) this.#begin()
     return () => {
-      if (!isFollowing) return
-      isFollowing = false
-      if (--followed.followers > 0) return
+      if (!targets.delete(target) || targets.size > 0) return
       this.#followed.delete(target.volumeId)
       this.#disturb()
     }
@@ -98,7 +92,7 @@ export class HeadWatch {
   #enter(mode: WatchMode): void {
     if (this.#mode === mode) return
     this.#mode = mode
-    for (const { target } of this.#followed.values()) target.onMode()
+    for (const target of this.#targets()) target.onMode()
   }
 
   async #run(): Promise<void> {
@@ -127,7 +121,7 @@ export class HeadWatch {
       if (limits !== undefined) return await this.#watch(limits)
     } catch (error) {
       if (closing.aborted) return
-      for (const { target } of this.#followed.values()) target.onFailed(error)
+      for (const target of this.#targets()) target.onFailed(error)
       this.#enter('connecting')
       this.#failures++
       const isHopeless = !isTransient(error) || (error instanceof ClientError && error.code === 'WATCH_SILENT')
@@ -145,9 +139,9 @@ export class HeadWatch {
     if (this.#isDisturbed) return
     const stop = new AbortController()
     this.#interrupt = () => stop.abort()
-    const targets = Array.from(this.#followed.values(), ({ target }) => target)
-    const parts = Array.from({ length: Math.ceil(targets.length / limits.volumesMax) }, (_, i) =>
-      targets.slice(i * limits.volumesMax, (i + 1) * limits.volumesMax),
+    const volumes = [...this.#followed.keys()]
+    const parts = Array.from({ length: Math.ceil(volumes.length / limits.volumesMax) }, (_, i) =>
+      volumes.slice(i * limits.volumesMax, (i + 1) * limits.volumesMax),
     )
     const failures: unknown[] = []
     const streams = parts.map(async (part) => {
@@ -162,9 +156,8 @@ export class HeadWatch {
     if (failures.length > 0) throw failures[0]
   }
 
-  async #stream(targets: readonly HeadTarget[], limits: WatchLimits, stop: AbortController): Promise<void> {
+  async #stream(volumes: readonly VolumeId[], limits: WatchLimits, stop: AbortController): Promise<void> {
     const { remote, closing, retry } = this.#options
-    const byId = new Map(targets.map((target) => [target.volumeId, target]))
     let isSilent = false
     let messages = 0
     let cancel = (): void => undefined
@@ -178,7 +171,7 @@ export class HeadWatch {
     }
     expectMore()
     try {
-      const known = targets.map((target): [VolumeId, Lsn] => [target.volumeId, target.knownHead()])
+      const known = volumes.map((volumeId): [VolumeId, Lsn] => [volumeId, this.#knownHead(volumeId)])
       const signal = AbortSignal.any([closing, stop.signal, silence.signal])
       for await (const advance of remote.watch(known, { signal })) {
         expectMore()
@@ -186,7 +179,7 @@ export class HeadWatch {
         this.#failures = 0
         messages++
         // The first heartbeat only says that the stream stands: the store may not have looked yet.
-        if (advance !== undefined || messages > 1) tell(byId, advance)
+        if (advance !== undefined || messages > 1) this.#tell(volumes, advance)
         if (stop.signal.aborted) return
       }
     } catch (error) {
@@ -202,23 +195,47 @@ export class HeadWatch {
   }
 
   async #poll(): Promise<void> {
-    const targets = Array.from(this.#followed.values(), ({ target }) => target)[Symbol.iterator]()
+    const volumes = [...this.#followed.keys()][Symbol.iterator]()
     const worker = async (): Promise<void> => {
-      for (const target of targets) await this.#ask(target)
+      for (const volumeId of volumes) await this.#ask(volumeId)
     }
     await Promise.all(Array.from({ length: POLLS_IN_FLIGHT }, worker))
   }
 
-  async #ask(target: HeadTarget): Promise<void> {
+  async #ask(volumeId: VolumeId): Promise<void> {
     const { remote, closing } = this.#options
     try {
-      const head = await remote.head(target.volumeId, { signal: closing })
-      const known = target.knownHead()
-      if (head > known) target.onHead(head)
-      else if (head === known) target.onConfirmed()
+      const head = await remote.head(volumeId, { signal: closing })
+      for (const target of this.#targets(volumeId)) {
+        const known = target.knownHead()
+        if (head > known) target.onHead(head)
+        else if (head === known) target.onConfirmed()
+      }
     } catch (error) {
-      if (!closing.aborted) target.onFailed(error)
+      if (closing.aborted) return
+      for (const target of this.#targets(volumeId)) target.onFailed(error)
     }
+  }
+
+  #tell(volumes: readonly VolumeId[], advance: VolumeAdvance | undefined): void {
+    if (advance === undefined) {
+      for (const volumeId of volumes) for (const target of this.#targets(volumeId)) target.onConfirmed()
+    } else {
+      for (const target of this.#targets(advance.volumeId)) target.onHead(advance.lsn)
+    }
+  }
+
+  /** Who follows one volume, or any. */
+  #targets(volumeId?: VolumeId): HeadTarget[] {
+    if (volumeId !== undefined) return [...(this.#followed.get(volumeId) ?? [])]
+    return [...this.#followed.values()].flatMap((targets) => [...targets])
+  }
+
+  /** What all who follow a volume know. */
+  #knownHead(volumeId: VolumeId): Lsn {
+    return this.#targets(volumeId)
+      .map((target) => target.knownHead())
+      .reduce((a, b) => (a < b ? a : b))
   }
 
   /** Waits for a time, for ever if there is none, or until something changes. */
@@ -232,9 +249,4 @@ export class HeadWatch {
       }
     })
   }
-}
-
-function tell(byId: ReadonlyMap<VolumeId, HeadTarget>, advance: VolumeAdvance | undefined): void {
-  if (advance !== undefined) return byId.get(advance.volumeId)?.onHead(advance.lsn)
-  for (const target of byId.values()) target.onConfirmed()
 }

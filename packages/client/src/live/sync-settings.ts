@@ -1,4 +1,5 @@
 import { ClientError } from '../errors.ts'
+import { checkNames, type OptionNames } from '../option-checks.ts'
 
 /** How a client keeps its volumes in sync by itself. */
 export interface SyncOptions {
@@ -15,6 +16,7 @@ export interface SyncOptions {
 /** Sync options with their defaults. */
 export type SyncSettings = Required<SyncOptions>
 
+const NAMES: OptionNames<SyncOptions> = { pull: true, push: true, pushDelayMs: true, intervalMs: true }
 const NONE: SyncSettings = { pull: false, push: false, pushDelayMs: 20, intervalMs: 10_000 }
 const DEFAULTS: SyncSettings = { ...NONE, pull: true, push: true }
 // What the timers of all runtimes can count to.
@@ -23,6 +25,7 @@ const DELAY_MS_MAX = 2 ** 31 - 1
 /** Fills in the defaults; without options nothing is done by itself. Throws {@link ClientError} `CLIENT_OPTIONS`. */
 export function syncSettings(options: SyncOptions | undefined): SyncSettings {
   if (options === undefined) return NONE
+  checkNames('Client.open sync', options, NAMES)
   const settings = { ...DEFAULTS, ...options }
   checkDelay('sync.pushDelayMs', settings.pushDelayMs, 0)
   checkDelay('sync.intervalMs', settings.intervalMs, 1)

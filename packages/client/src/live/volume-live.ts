@@ -53,7 +53,7 @@ export class VolumeLive {
       push: calls.push,
     }
     this.#autoSync = new AutoSync({ target, settings: sync, retry, connectivity, closing })
-    if (sync.pull) heads.follow(this.#headTarget())
+    if (sync.pull) closing.addEventListener('abort', heads.follow(this.#headTarget()), { once: true })
     this.#autoSync.start()
   }
 

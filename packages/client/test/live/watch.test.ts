@@ -134,6 +134,25 @@ describe('a watch', () => {
   })
 })
 
+test('a volume that is forgotten is followed no more, until it is opened again', async () => {
+  const { timers, world, theirs, ours, mine } = await two({ client: { sync: {} } })
+  const { lsns, ended } = collect(mine.watch())
+  await timers.advance(100)
+  expect(world.watchesOpen()).toBe(1)
+  await ours.client.forget(mine.volumeId)
+  await timers.advance(0)
+  await ended
+  expect(world.watchesOpen()).toBe(0)
+  world.calls.length = 0
+  await push(theirs, 2)
+  await timers.advance(100_000)
+  expect(world.calls).toEqual(['Commit'])
+  const again = await ours.client.openVolume(mine.volumeId)
+  await push(theirs, 3)
+  await timers.advance(100)
+  expect({ lsns, status: again.status().sync, lsn: again.status().base.lsn }).toEqual({ lsns: [], status: 'synced', lsn: 3 })
+})
+
 describe('a stream that breaks', () => {
   test('is begun again, and nothing is lost between', async () => {
     const { timers, world, theirs, mine } = await two()
