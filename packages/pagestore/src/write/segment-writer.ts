@@ -88,6 +88,11 @@ export class SegmentWriter {
     return this.#bytes.waiting
   }
 
+  /** Segments that are not durable yet, and the lanes in which they are: what is kept here beside the writes themselves. */
+  get open(): { readonly segments: number; readonly lanes: number } {
+    return { segments: this.#groups.size, lanes: this.#lanes.size }
+  }
+
   /**
    * Stores a run.
    *

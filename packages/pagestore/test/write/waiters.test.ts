@@ -1,4 +1,4 @@
-import { decodeSegmentIndex, type FrameCodec } from '@graft-ts/volume'
+import { decodeSegmentIndex, type FrameCodec, parsePageSize, runBytesMax, SEGMENT_OVERHEAD_BYTES } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { outcomeOf, range, settle, syncCodec } from '../harness.ts'
 import { type Direct, openDirect, openDirectGated, runOf } from './direct.ts'
@@ -37,7 +37,7 @@ describe('a write whose caller goes away', () => {
 
   test.each([
     ['the last of a group', settle],
-    ['on its way into a group', () => Promise.resolve()],
+    ['on its way into a group', undefined],
   ])('%s: nothing is uploaded, and the next group goes on', async (_, wait) => {
     const direct = openDirectGated()
     const { writer, gates, newVolume, store } = direct
@@ -45,7 +45,7 @@ describe('a write whose caller goes away', () => {
     await settle()
     const controller = new AbortController()
     const second = outcomeOf(writer.write(runOf(newVolume(), [2]), controller.signal))
-    await wait()
+    if (wait !== undefined) await wait()
     controller.abort()
     expect(await second).toBe('aborted REQUEST_ABORTED')
     gates[0]?.open()
@@ -74,6 +74,20 @@ describe('a write whose caller goes away', () => {
     expect(await storedPages(direct)).toEqual([[1], [2]])
   })
 
+  test('while it waits for room: it fails at once', async () => {
+    const { writer, gates, newVolume } = openDirectGated({ limits: { writeBytesInFlightMax: 1 } })
+    const first = writer.write(runOf(newVolume(), [1]))
+    const controller = new AbortController()
+    const second = outcomeOf(writer.write(runOf(newVolume(), [2]), controller.signal))
+    await settle()
+    expect(writer.bytesWaiting).toBeGreaterThan(0)
+    controller.abort()
+    expect(await second).toBe('aborted REQUEST_ABORTED')
+    expect(writer.bytesWaiting).toBe(0)
+    gates[0]?.open()
+    await first
+  })
+
   test('before it came: it is not taken in', async () => {
     const { writer, newVolume, store } = openDirect()
     expect(await outcomeOf(writer.write(runOf(newVolume(), [1]), AbortSignal.abort()))).toBe('aborted REQUEST_ABORTED')
@@ -100,6 +114,30 @@ describe('a write whose caller goes away', () => {
 })
 
 describe('runs in a segment', () => {
+  test('fill it to its last byte, and not further', async () => {
+    for (const less of [0, 1]) {
+      const { writer, newVolume, store, timers } = openDirect({ policy: { type: 'cost', intervalMs: 10 }, limits: limitsFor(2, less) })
+      const writes = range(1, 2).map((index) => writer.write(runOf(newVolume(), [index])))
+      await timers.advance(10)
+      await Promise.all(writes)
+      expect(store.counts.create).toBe(1 + less)
+    }
+
+    function limitsFor(runs: number, less: number) {
+      const { frames, index } = runBytesMax(runOf(openDirect().newVolume(), [1]).pages, parsePageSize(512))
+      return { segmentBytesMax: SEGMENT_OVERHEAD_BYTES + runs * (frames + index) - less }
+    }
+  })
+
+  test('are as many as segmentRunsMax allows', async () => {
+    const { writer, newVolume, store } = openDirect({
+      policy: { type: 'cost', intervalMs: 60_000 },
+      limits: { segmentRunsMax: 2 },
+    })
+    await Promise.all(range(1, 4).map((index) => writer.write(runOf(newVolume(), [index]))))
+    expect(store.counts.create).toBe(2)
+  })
+
   test('lie in the order in which they came, whatever takes longest to compress', async () => {
     const releases: (() => void)[] = []
     const slow: FrameCodec = {
@@ -198,6 +236,26 @@ describe('closing with a deadline', () => {
     }
     await writer.close({ signal })
     expect(listeners).toBe(0)
+  })
+})
+
+describe('when all is written', () => {
+  test.each(['shared', 'volume'] as const)('scope %s: no segment, lane or timer is left', async (scope) => {
+    const { writer, newVolume, timers } = openDirect({ scope })
+    for (const index of range(1, 3)) await writer.write(runOf(newVolume(), [index]))
+    await settle()
+    expect([writer.open, timers.waiting]).toEqual([{ segments: 0, lanes: 0 }, 0])
+  })
+
+  test('and closed: a further write fails at once, also while others are still in flight', async () => {
+    const { writer, gates, newVolume } = openDirectGated({ limits: { writeBytesInFlightMax: 1 } })
+    const first = writer.write(runOf(newVolume(), [1]))
+    await settle()
+    const closing = writer.close()
+    expect(await outcomeOf(writer.write(runOf(newVolume(), [2])))).toBe('unavailable PAGESTORE_CLOSED')
+    expect(writer.open).toEqual({ segments: 1, lanes: 1 })
+    gates[0]?.open()
+    await Promise.all([first, closing])
   })
 })
 
