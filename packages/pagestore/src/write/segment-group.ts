@@ -71,12 +71,10 @@ export class SegmentGroup {
   /** Answers the writes: the segment is durable. */
   succeed(): void {
     for (const waiter of this.#waiters) waiter.resolve(waiter.ref as SegmentRef)
-    this.#waiters.clear()
   }
 
-  /** Fails the writes that have not been answered. */
+  /** Fails the writes that have not been answered; those that have not been put together will not be. */
   fail(error: unknown): void {
-    this.#isBound.abort()
     for (const waiter of this.#waiters) waiter.reject(error)
     this.#waiters.clear()
   }

@@ -101,11 +101,12 @@ describe('policy cost', () => {
     expect(groups.intervalPassed(2).start).toEqual([2])
   })
 
-  test('the end of an upload starts nothing', () => {
+  test('the end of an upload starts nothing, and what gathers is not idle', () => {
     const groups = grouping(cost)
     groups.add(100)
     groups.add(1)
     expect(groups.uploadEnded(1).start).toEqual([])
+    expect(groups.isIdle).toBe(false)
     expect(groups.uploadLate(1).start).toEqual([])
   })
 })

@@ -10,7 +10,7 @@ describe('uploads that fail', () => {
 
   test('I6: a failed try is repeated with the same key and the same bytes', async () => {
     const tries: { key: string; bytes: Uint8Array }[] = []
-    const { write, newVolume, timers, scripted, events } = openGated()
+    const { write, newVolume, timers, scripted, events, pagestore } = openGated()
     scripted.onCreate = async (forward, key, body, options) => {
       tries.push({ key, bytes: body.slice() })
       if (tries.length < 3) throw unavailable()
@@ -22,6 +22,7 @@ describe('uploads that fail', () => {
     expect(tries.length).toBe(3)
     expect(new Set(tries.map((attempt) => attempt.key)).size).toBe(1)
     expect(tries[1]?.bytes).toEqual(tries[0]?.bytes)
+    expect(pagestore.metrics()).toMatchObject({ uploadRetries: 2, uploadsFailed: 0 })
     expect(events.map((event) => event.type)).toEqual(['upload-retried', 'upload-retried', 'segment-written', 'pages-written'])
   })
 
@@ -36,12 +37,16 @@ describe('uploads that fail', () => {
     await timers.advance(120_000)
     expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
     expect(startsMs.length).toBe(10)
+    let drawn = 0
     for (let i = 1; i < startsMs.length; i++) {
       const pauseMs = (startsMs[i] as number) - (startsMs[i - 1] as number)
       const most = Math.min(100 * 2 ** (i - 1), 10_000)
       expect(pauseMs).toBeGreaterThanOrEqual(most / 2)
       expect(pauseMs).toBeLessThanOrEqual(most)
+      // Neither end of the range: the pauses are drawn.
+      if (pauseMs !== most && pauseMs !== most / 2) drawn += 1
     }
+    expect(drawn).toBeGreaterThan(5)
   })
 
   test('I1: an upload that failed fails exactly its own writes, and gives no ref', async () => {
@@ -107,6 +112,21 @@ describe('uploads that fail', () => {
       }
       throw unknown()
     }
+    const writing = write(newVolume(), pagesOf([1]))
+    await timers.advance(1000)
+    await writing
+    expect(creates).toBe(2)
+  })
+
+  test('I6: a try of unknown outcome that cannot be looked for is repeated, whatever keeps us from looking', async () => {
+    const { write, newVolume, timers, scripted } = openGated()
+    let creates = 0
+    scripted.onCreate = async (forward, key, body, options) => {
+      creates += 1
+      if (creates === 1) throw unknown()
+      return forward(key, body, options)
+    }
+    scripted.onHead = () => Promise.reject(new StoreError('STORE_DENIED', 'this key may not read'))
     const writing = write(newVolume(), pagesOf([1]))
     await timers.advance(1000)
     await writing

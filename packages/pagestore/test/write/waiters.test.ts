@@ -116,7 +116,10 @@ describe('a write whose caller goes away', () => {
 describe('runs in a segment', () => {
   test('fill it to its last byte, and not further', async () => {
     for (const less of [0, 1]) {
-      const { writer, newVolume, store, timers } = openDirect({ policy: { type: 'cost', intervalMs: 10 }, limits: limitsFor(2, less) })
+      const { writer, newVolume, store, timers } = openDirect({
+        policy: { type: 'cost', intervalMs: 10 },
+        limits: limitsFor(2, less),
+      })
       const writes = range(1, 2).map((index) => writer.write(runOf(newVolume(), [index])))
       await timers.advance(10)
       await Promise.all(writes)
@@ -191,6 +194,28 @@ describe('closing with a deadline', () => {
     // No try follows, and nothing waits any more.
     await timers.advance(120_000)
     expect([gates.length, timers.waiting]).toEqual([2, 0])
+    expect(direct.events.map(({ type }) => type)).toEqual(['segment-written', 'upload-failed'])
+  })
+
+  test('what is still being compressed is not uploaded at all', async () => {
+    let release: () => void = () => undefined
+    const slow: FrameCodec = {
+      ...syncCodec,
+      deflateRaw: (raw) =>
+        new Promise((resolve) => {
+          release = () => resolve(syncCodec.deflateRaw(raw))
+        }),
+    }
+    const { writer, store, newVolume } = openDirect({ codec: slow })
+    const run = runOf(newVolume(), [1])
+    run.data.fill(1)
+    const writing = outcomeOf(writer.write(run))
+    await settle()
+    await writer.close({ signal: AbortSignal.abort() })
+    expect(await writing).toBe('unavailable PAGESTORE_CLOSED')
+    release()
+    await settle()
+    expect([store.counts.create, writer.open.segments]).toEqual([0, 0])
   })
 
   test('a pause between two tries ends too', async () => {
