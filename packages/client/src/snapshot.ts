@@ -117,7 +117,7 @@ export class VolumeSnapshot {
    * @throws {@link ClientError} `SNAPSHOT_CLOSED`, `CLIENT_CLOSED`, `VOLUME_FORGOTTEN`, `LOCAL_STORE_…`.
    */
   readCached(pageIndex: number): Uint8Array | undefined {
-    this.#check(undefined)
+    if (this.#isClosed || this.#reader.hasEnded) this.#check(undefined)
     const page = this.#reader.findNow(this.#view, checkPageIndex(pageIndex))
     if (page === 'absent') return undefined
     const bytes = page ?? this.#zeroPage()

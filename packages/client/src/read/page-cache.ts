@@ -16,10 +16,9 @@ export interface CachedPage {
 /** Entries by page index: those of the remote log, or those that one local commit wrote. */
 type Shelf = Map<number, Entry>
 
-interface Entry {
+interface Entry extends CachedPage {
   readonly shelf: Shelf
   readonly pageIndex: number
-  readonly page: CachedPage
   /** Whether it was read since it was last looked at for making room. */
   isUsed: boolean
   older: Entry | undefined
@@ -59,10 +58,9 @@ export class PageCache {
   find(volumeId: VolumeId, pageIndex: number, lsn: Lsn, base: Lsn): CachedPage | undefined {
     const entry = this.#volumes.get(volumeId)?.remote.get(pageIndex)
     if (entry === undefined) return undefined
-    const { page } = entry
-    if (lsn < page.from || lsn > (page.to ?? base)) return undefined
+    if (lsn < entry.from || lsn > (entry.to ?? base)) return undefined
     entry.isUsed = true
-    return page
+    return entry
   }
 
   /** Whether some version of a page of the remote log is here. Does not count as a use. */
@@ -80,7 +78,7 @@ export class PageCache {
     const entry = this.#volumes.get(volumeId)?.local.get(sequence)?.get(pageIndex)
     if (entry === undefined) return undefined
     entry.isUsed = true
-    return entry.page.bytes
+    return entry.bytes
   }
 
   /** Keeps a page as a local commit wrote it. Its bytes are handed over. */
@@ -129,13 +127,12 @@ export class PageCache {
     return volume
   }
 
-  #add(shelf: Shelf, pageIndex: number, page: CachedPage): void {
+  #add(shelf: Shelf, pageIndex: number, { from, to, bytes }: CachedPage): void {
     this.#remove(shelf.get(pageIndex))
-    const bytes = bytesOf(page)
-    if (bytes > this.#bytesMax) return
-    const entry: Entry = { shelf, pageIndex, page, isUsed: false, older: undefined, younger: undefined }
+    const entry: Entry = { from, to, bytes, isUsed: false, shelf, pageIndex, older: undefined, younger: undefined }
+    if (bytesOf(entry) > this.#bytesMax) return
     shelf.set(pageIndex, entry)
-    this.#bytes += bytes
+    this.#bytes += bytesOf(entry)
     this.#append(entry)
     while (this.#bytes > this.#bytesMax) this.#makeRoom()
   }
@@ -152,7 +149,7 @@ export class PageCache {
   #remove(entry: Entry | undefined): void {
     if (entry === undefined) return
     entry.shelf.delete(entry.pageIndex)
-    this.#bytes -= bytesOf(entry.page)
+    this.#bytes -= bytesOf(entry)
     this.#unlink(entry)
   }
 

@@ -33,11 +33,20 @@ interface Found {
 export class PageReader {
   readonly fetcher: PageFetcher
   readonly #context: ReadContext
+  #hasEnded: boolean
   #newest: { readonly commits: readonly LocalCommit[]; readonly local: PendingPages } | undefined
 
   constructor(context: ReadContext) {
     this.#context = context
     this.fetcher = new PageFetcher(context)
+    const { closing } = context
+    this.#hasEnded = closing.aborted
+    closing.addEventListener('abort', () => (this.#hasEnded = true), { once: true })
+  }
+
+  /** Whether the client is closed or the volume forgotten. Asking the signal itself takes longer than finding a page. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** Makes a view ready to be read. */
