@@ -278,6 +278,8 @@ export class CrashableStore implements LocalStore {
   /** Whether the last batch was to survive a crash of the machine. */
   isLastSynced = false
   isDead = false
+  /** Whether it answers look-ups at once, as LevelDB does. */
+  isImmediate = false
   /** What happens right before a call is carried out. */
   before: (call: string) => Promise<void> = async () => undefined
   /** What happens before the answer to a look-up arrives. */
@@ -292,7 +294,9 @@ export class CrashableStore implements LocalStore {
   /** The same content for the next process. */
   recovered(): CrashableStore {
     this.isDead = true
-    return new CrashableStore(this.#level)
+    const store = new CrashableStore(this.#level)
+    store.isImmediate = this.isImmediate
+    return store
   }
 
   async keyCount(): Promise<number> {
@@ -310,6 +314,11 @@ export class CrashableStore implements LocalStore {
   open = (): Promise<void> => this.#level.open()
   // The content lives on for the next process.
   close = async (): Promise<void> => void (this.isDead = true)
+  get supports(): { readonly getSync: boolean } {
+    return { getSync: this.isImmediate }
+  }
+  getSync = (key: string, options: Parameters<LocalStore['get']>[1]): Uint8Array | undefined =>
+    this.#alive().getSync(key, options)
   get: LocalStore['get'] = async (key, options) => (await this.#turn('get')).get(key, options)
   getMany: LocalStore['getMany'] = async (keys, options) => {
     const found = await (await this.#turn('getMany')).getMany(keys, options)

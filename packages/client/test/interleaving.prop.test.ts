@@ -1,12 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Volume } from '../src/index.ts'
-import { headStamps, openWorld, page, pushedVolume, stampOf, stamps } from './harness.ts'
+import { expectExactUsage, headStamps, openWorld, page, pushedVolume, stampOf, stamps } from './harness.ts'
 import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 const ACCOUNTS = [1, 2, 3, 4]
 const COUNTER = 5
 const TOTAL = 400
+
+// Everything in memory or nothing; every page in the local store, some, or none that may go.
+const bounds = fc.record({
+  memoryCacheBytesMax: fc.constantFrom(2 ** 20, 1),
+  localBytesMax: fc.constantFrom(2 ** 30, 2000, 1),
+})
 
 /** Moves one unit from one account to another, and counts itself. */
 function transfer(volume: Volume, from: number, to: number): Promise<unknown> {
@@ -41,9 +47,8 @@ test(
   'I4, I7: in whatever order calls end, no snapshot mixes states, and no transaction is lost or done twice',
   async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), tasks, fc.boolean(), async (scheduler, steps, isCached) => {
+      fc.asyncProperty(fc.scheduler(), tasks, bounds, async (scheduler, steps, options) => {
         const world = openWorld()
-        const options = { memoryCacheBytesMax: isCached ? 2 ** 20 : 1 }
         const [ours, theirs] = [await world.open(options), await world.open(options)]
         const first = await pushedVolume(ours.client, { 1: 100, 2: 100, 3: 100, 4: 100, [COUNTER]: 0 })
         const volumes = [first, await theirs.client.openVolume(first.volumeId)]
@@ -77,6 +82,10 @@ test(
         const balance = (account: number): number =>
           made.reduce((sum, { from, to }) => sum - (from === account ? 1 : 0) + (to === account ? 1 : 0), 100)
         for (const volume of volumes) expect(await headStamps(volume)).toEqual([...ACCOUNTS.map(balance), made.length])
+        for (const { client, local } of [ours, theirs]) {
+          await client.close()
+          await expectExactUsage(local, client)
+        }
       }),
       // Each run waits for hundreds of turns.
       { ...propertyParameters, numRuns: Math.ceil(propertyParameters.numRuns / 4) },

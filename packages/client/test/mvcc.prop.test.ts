@@ -124,6 +124,7 @@ class Run {
     for (let i = 0; i < CLIENTS; i++) {
       const actor = new Actor()
       actor.test = await this.world.open({ ...BOUNDS[i], attemptsMax: 1 })
+      actor.test.local.isImmediate = i !== 0
       this.actors.push(actor)
     }
     const first = this.actors[0] as Actor
@@ -216,12 +217,21 @@ class Run {
 }
 
 async function expectState(snapshot: VolumeSnapshot, state: State): Promise<void> {
+  // What can be read at once is the same, before and after the rest was fetched.
+  const expectNow = (): void => {
+    for (let pageIndex = 1; pageIndex <= PAGES + 1; pageIndex++) {
+      const bytes = snapshot.readCached(pageIndex)
+      if (bytes !== undefined) expect({ pageIndex, now: stampOf(bytes) }).toEqual({ pageIndex, now: state[pageIndex - 1] ?? 0 })
+    }
+  }
+  expectNow()
   const pages = await snapshot.readMany(Array.from({ length: PAGES + 1 }, (_, i) => i + 1))
   const read = Array.from(pages.values(), stampOf)
   expect({ pageCount: snapshot.pageCount, read }).toEqual({
     pageCount: state.length,
     read: [...state, ...new Array<number>(PAGES + 1 - state.length).fill(0)],
   })
+  expectNow()
 }
 
 test(
