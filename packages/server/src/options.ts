@@ -2,7 +2,7 @@ import type { MetastoreLimits, MetastoreOptions } from '@graft-ts/metastore'
 import type { PagestoreLimits } from '@graft-ts/pagestore'
 import type { Authorize, CorsOptions, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import type { Timers } from '@graft-ts/volume'
+import type { FrameCodec, Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 
@@ -54,6 +54,8 @@ export interface ServerOptions {
    */
   readonly refKeys?: readonly RefKey[]
   readonly limits?: ServerLimits
+  /** What pages are stored in, in segments and inline. Default: `createNodeFrameCodec()`, which is `deflate-raw`. */
+  readonly codec?: FrameCodec
   /** Which pages of the web may call both stores. Default: none. */
   readonly cors?: CorsOptions
   /** What the meta store alone knows: rate limits, telemetry, staleness of pulls, watches and the bus between processes. */

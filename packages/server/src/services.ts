@@ -2,7 +2,8 @@ import { type CommitLogs, createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore, type Metastore } from '@graft-ts/metastore'
 import { createPagestore, type Pagestore } from '@graft-ts/pagestore'
 import { hmacRefSigner, type RefKey, type RefSigner } from '@graft-ts/protocol'
-import { systemTimers } from '@graft-ts/volume'
+import { type FrameCodec, systemTimers } from '@graft-ts/volume'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 import type { ServerOptions, ServerRoles } from './options.ts'
@@ -19,7 +20,8 @@ const REF_KEY_BYTES = 32
 export function openServices(options: ServerOptions, log: ServerLog): Services {
   const roles = options.roles ?? 'both'
   const { stores, authorize, limits, timers = systemTimers, nowMs = Date.now } = options
-  const shared = { logs: openLogs(options), authorize, refs: refSigner(roles, options.refKeys, nowMs) }
+  const codec = options.codec ?? createNodeFrameCodec()
+  const shared = { logs: openLogs(options, codec), authorize, refs: refSigner(roles, options.refKeys, nowMs) }
   const { meta, pages } = limits ?? {}
   return {
     metastore:
@@ -39,6 +41,7 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
         : createPagestore({
             ...shared,
             ...stores,
+            codec,
             timers,
             ...(pages !== undefined && { limits: pages }),
             log: (event) => log({ type: 'page-store', event }),
@@ -46,9 +49,10 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
   }
 }
 
-function openLogs({ stores, nowMs, recordCacheBytesMax }: ServerOptions): CommitLogs {
+function openLogs({ stores, nowMs, recordCacheBytesMax }: ServerOptions, codec: FrameCodec): CommitLogs {
   return createCommitLogs({
     store: stores.commits,
+    codec,
     ...(nowMs !== undefined && { nowMs }),
     ...(recordCacheBytesMax !== undefined && { cacheBytesMax: recordCacheBytesMax }),
   })

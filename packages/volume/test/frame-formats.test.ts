@@ -10,6 +10,7 @@ import {
   newSegmentId,
   newVolumeId,
   SegmentBuilder,
+  webFrameCodec,
   type ZstdCodec,
 } from '../src/index.ts'
 import { createNodeFrameCodec } from '../src/node.ts'
@@ -88,6 +89,18 @@ describe('reading a frame (I11)', () => {
   test('in a format that the reader lacks: not damage', async () => {
     const { bytes, expected } = await frameBy(createNodeFrameCodec({ format: 'zstd' }))
     expect(await outcomeOf(decodeFrame(bytes, expected, without))).toBe('unsupported FRAME_CODEC')
+    // The streams of Node have no zstd; the codec says so when it is asked.
+    expect(await outcomeOf(decodeFrame(bytes, expected, webFrameCodec))).toBe('unsupported FRAME_CODEC')
+  })
+
+  test('in a format that nobody knows: not damage, for any reader', async () => {
+    const { bytes, expected } = await frameBy(codec)
+    for (const codecByte of [3, 255]) {
+      const forged = bytes.slice()
+      forged[5] = codecByte
+      const checksum = reseal(forged)
+      expect(await outcomeOf(decodeFrame(forged, { ...expected, checksum }, codec))).toBe('unsupported FRAME_CODEC')
+    }
   })
 
   test.each(['deflate-raw', 'zstd'] as const)('%s: a codec that fails untyped, or gives another length', async (format) => {

@@ -69,7 +69,7 @@ async function tryOnce(key: string, bytes: Uint8Array, options: UploadOptions): 
   const created = await attempt(options, (signal) => store.create(key, bytes, { signal }))
   if (!('failure' in created)) return undefined
   const { failure } = created
-  if (failure.kind !== 'conflict' && failure.kind !== 'unknown') return failure
+  if (options.signal.aborted || (failure.kind !== 'conflict' && failure.kind !== 'unknown')) return failure
   const compared = await attempt(options, (signal) => compareStored(key, bytes, store, signal))
   // Not knowing is not the same as absent: the next try finds out.
   if ('failure' in compared) return { ...compared.failure, kind: 'unknown' }
@@ -113,7 +113,6 @@ async function attempt<T>(
   })
   const stop = (): void => cut('UPLOAD_STOPPED')
   const cancel = options.timers.start(() => cut('UPLOAD_TIMEOUT'), options.timeoutMs)
-  if (options.signal.aborted) stop()
   options.signal.addEventListener('abort', stop)
   const settled = call(controller.signal).then(
     (value) => ({ value }),

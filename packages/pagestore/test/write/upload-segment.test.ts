@@ -1,7 +1,9 @@
 import { StoreError } from '@graft-ts/storage-adapters'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
+import { uploadSegment } from '../../src/write/upload-segment.ts'
+import { openHarness, outcomeOf, pagesOf, range, settle, VirtualTimers } from '../harness.ts'
 import { openGated, segmentKeys } from './gated.ts'
 
 describe('uploads that fail', () => {
@@ -233,6 +235,62 @@ describe('uploads that fail', () => {
     void write(newVolume(), pagesOf([1])).catch(() => undefined)
     await timers.advance(20_000)
     expect(startsMs).toEqual([0, 10_000])
+  })
+
+  test('I1: a reply that was cut off does not pass for the object', async () => {
+    const { write, newVolume, scripted, timers } = openGated({ limits: { uploadAttemptsMax: 2 } })
+    let gets = 0
+    scripted.onCreate = async (forward, key, body, options) => {
+      await forward(key, body, options)
+      throw unknown()
+    }
+    scripted.onGet = async (forward, key, options) => {
+      gets += 1
+      const found = await forward(key, options)
+      return found && { ...found, bytes: found.bytes.subarray(0, -1) }
+    }
+    const writing = outcomeOf(write(newVolume(), pagesOf([1])))
+    await timers.advance(10_000)
+    expect(await writing).toBe('unavailable SEGMENT_UPLOAD')
+    expect(gets).toBeGreaterThan(0)
+  })
+
+  test('I6: a try that lands and is never answered is found after its timeout, and not sent again', async () => {
+    const { write, newVolume, scripted, timers } = openGated({ limits: { uploadTimeoutMs: 500 } })
+    let creates = 0
+    scripted.onCreate = async (forward, key, body, options) => {
+      creates += 1
+      await forward(key, body, options)
+      return new Promise(() => undefined)
+    }
+    const writing = write(newVolume(), pagesOf([1]))
+    await timers.advance(500)
+    await writing
+    expect(creates).toBe(1)
+  })
+
+  test('a signal that outlives many uploads does not collect listeners', async () => {
+    const { signal } = new AbortController()
+    let listeners = 0
+    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)]
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners += 1
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners -= 1
+      remove(...args)
+    }
+    const store = new MemoryStore()
+    const timers = new VirtualTimers()
+    const limits = { attemptsMax: 3, timeoutMs: 1000, retryDelayMs: 0 }
+    const options = { ...limits, store, timers, signal, random: () => 0, onRetry: () => undefined }
+    expect(await uploadSegment('segments/a', Uint8Array.of(1), options)).toBe(1)
+    const failing = { ...options, store: { ...store, create: () => Promise.reject(unavailable()) } as unknown as MemoryStore }
+    const outcome = outcomeOf(uploadSegment('segments/b', Uint8Array.of(1), failing))
+    await timers.advance(1000)
+    expect(await outcome).toBe('unavailable SEGMENT_UPLOAD')
+    expect([listeners, timers.waiting]).toEqual([0, 0])
   })
 
   test('I1: an object that differs in its last byte alone is not ours', async () => {

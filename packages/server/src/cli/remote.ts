@@ -5,6 +5,7 @@ import { type EmbeddedTransport, embedded } from '@graft-ts/embedded'
 import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
 import { FsStore } from '@graft-ts/storage-adapters/fs'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
 import { CliError } from './errors.ts'
 
 /** How the options of a command name the other side. */
@@ -99,7 +100,7 @@ export async function openRemote(
     return { transport, store: undefined, close: async () => undefined }
   }
   const store = await FsStore.open(remote.directory, { createDirectory: options.isStoreMade })
-  const transport: EmbeddedTransport = embedded(store)
+  const transport: EmbeddedTransport = embedded(store, { codec: createNodeFrameCodec() })
   return {
     transport,
     store,

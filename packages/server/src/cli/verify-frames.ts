@@ -8,8 +8,10 @@ import {
   type SegmentId,
   type SegmentRef,
   type VolumeId,
-  webFrameCodec,
 } from '@graft-ts/volume'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
+
+const codec = createNodeFrameCodec()
 
 /**
  * Decodes every frame of a ref and compares it with what the ref says.
@@ -31,7 +33,7 @@ export async function verifyFrames(
     }
     const checksum = ref.frames.checksums[frame] as bigint
     const expected = { ...identity, ...framePages(ref, identity.pageSize, frame), checksum }
-    await decodeFrame(bytes.subarray(offset, offset + length), expected, webFrameCodec)
+    await decodeFrame(bytes.subarray(offset, offset + length), expected, codec)
   }
   return frameCount
 }

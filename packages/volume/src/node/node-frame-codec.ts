@@ -39,7 +39,7 @@ interface Functions {
 const DEFLATE: Functions = { compress: zlib.deflateRaw, expand: zlib.inflateRaw, expandSync: zlib.inflateRawSync }
 
 /**
- * The codec of `node:zlib`: compresses and expands on its threads, two to three times as fast as the web streams of Node.
+ * The codec of `node:zlib`: compresses and expands on its threads, about twice as fast as the web streams of Node.
  *
  * @throws {@link VolumeError} `CODEC_UNSUPPORTED` if this runtime's `node:zlib` cannot write `format`, or not at that level.
  */
