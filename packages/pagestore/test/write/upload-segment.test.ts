@@ -4,6 +4,7 @@ import { storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { uploadSegment } from '../../src/write/upload-segment.ts'
 import { openHarness, outcomeOf, pagesOf, range, settle, VirtualTimers } from '../harness.ts'
+import { ScriptedStore } from '../scripted-store.ts'
 import { openGated, segmentKeys } from './gated.ts'
 
 describe('uploads that fail', () => {
@@ -281,13 +282,13 @@ describe('uploads that fail', () => {
       listeners -= 1
       remove(...args)
     }
-    const store = new MemoryStore()
+    const store = new ScriptedStore(new MemoryStore())
     const timers = new VirtualTimers()
     const limits = { attemptsMax: 3, timeoutMs: 1000, retryDelayMs: 0 }
     const options = { ...limits, store, timers, signal, random: () => 0, onRetry: () => undefined }
     expect(await uploadSegment('segments/a', Uint8Array.of(1), options)).toBe(1)
-    const failing = { ...options, store: { ...store, create: () => Promise.reject(unavailable()) } as unknown as MemoryStore }
-    const outcome = outcomeOf(uploadSegment('segments/b', Uint8Array.of(1), failing))
+    store.onCreate = () => Promise.reject(unavailable())
+    const outcome = outcomeOf(uploadSegment('segments/b', Uint8Array.of(1), options))
     await timers.advance(1000)
     expect(await outcome).toBe('unavailable SEGMENT_UPLOAD')
     expect([listeners, timers.waiting]).toEqual([0, 0])
