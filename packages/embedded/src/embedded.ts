@@ -17,7 +17,10 @@ export interface EmbeddedOptions {
     MetastoreOptions,
     'limits' | 'maxStalenessMs' | 'watch' | 'bus' | 'telemetry' | 'timers' | 'nowMs' | 'log'
   >
-  readonly pagestore?: Pick<PagestoreOptions, 'limits' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'timers' | 'log'>
+  readonly pagestore?: Pick<
+    PagestoreOptions,
+    'limits' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'telemetry' | 'timers' | 'log'
+  >
 }
 
 /** Both stores in this process: what a client is handed as its transport. */

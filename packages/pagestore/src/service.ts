@@ -201,5 +201,7 @@ export class PagestoreServer {
 }
 
 function groupToWire(group: PageGroup) {
-  return { pages: group.pages.toBytes(), writtenLsns: group.writtenLsns.map(BigInt), data: group.data }
+  // Messages are declared with bytes that nobody shares, and are only read.
+  const data = group.data as Uint8Array<ArrayBuffer>
+  return { pages: group.pages.toBytes(), writtenLsns: group.writtenLsns.map(BigInt), data }
 }

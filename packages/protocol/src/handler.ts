@@ -4,8 +4,11 @@ import {
   type ConnectRouter,
   type ConnectRouterOptions,
   createConnectRouter,
+  createMethodImplSpec,
+  createServiceImplSpec,
   type HandlerContext,
   type Interceptor,
+  type MethodImplSpec,
 } from '@connectrpc/connect'
 import {
   type UniversalHandler,
@@ -14,8 +17,10 @@ import {
   universalServerResponseToFetch,
 } from '@connectrpc/connect/protocol'
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
+import { answerStream, STREAM_CONTENT_TYPE, type StreamedMethod } from './answer-stream.ts'
 import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
+import { readEnveloped } from './read-enveloped.ts'
 
 // Errors get their kind and code where they leave the service, whichever transport carries them.
 const wireErrors: Interceptor = (next) => async (request) => {
@@ -97,28 +102,63 @@ export function toFetchHandler(
   options: FetchHandlerOptions,
 ): (request: Request) => Promise<Response> {
   const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit } = options
-  const gate = admit === undefined ? {} : { requestGate: gateOf(admit) }
-  const router = createConnectRouter({ ...ROUTER_OPTIONS, ...gate, readMaxBytes: requestBytesMax })
+  const gate = gateOf(admit)
+  const router = createConnectRouter({ ...ROUTER_OPTIONS, requestGate: gate, readMaxBytes: requestBytesMax })
   routes(router)
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((handler) => [handler.requestPath, handler]))
+  const streamed = streamedMethods(routes)
   return async (request) => {
-    const handler = handlers.get(new URL(request.url).pathname)
+    const { pathname } = new URL(request.url)
+    const handler = handlers.get(pathname)
     if (handler === undefined) return new Response('not found', { status: 404 })
     if (request.method !== 'POST') return new Response('method not allowed', { status: 405, headers: { allow: 'POST' } })
     const call = universalServerRequestFromFetch(request, {})
-    const body = boundedBody(bytesOf(call), handler.method, request.headers.get('content-type') ?? '', fieldsMax)
+    const contentType = request.headers.get('content-type') ?? ''
+    const body = boundedBody(bytesOf(call), handler.method, contentType, fieldsMax)
+    const called = streamed.get(pathname)
+    if (called !== undefined && isPlainStream(request.headers)) {
+      const readRequest = () => readEnveloped(called.method.input, body, requestBytesMax)
+      return answerStream(request, called, { admit: gate, readRequest })
+    }
     return withDetail(universalServerResponseToFetch(await handler({ ...call, body })))
   }
 }
 
-function gateOf(admit: AdmitCall): (context: HandlerContext) => Promise<void> {
+function gateOf(admit: AdmitCall | undefined): (context: HandlerContext) => Promise<void> {
   return async ({ method, requestHeader, signal }) => {
     try {
-      await admit({ method: method.name, headers: requestHeader, signal })
+      await admit?.({ method: method.name, headers: requestHeader, signal })
     } catch (error) {
       throw toConnectError(error)
     }
   }
+}
+
+/** The methods with a stream of answers, by path. */
+function streamedMethods(routes: (router: ConnectRouter) => void): ReadonlyMap<string, StreamedMethod> {
+  const methods = new Map<string, StreamedMethod>()
+  const add = (spec: MethodImplSpec): void => {
+    const { method, kind, impl } = spec
+    if (kind === 'server_streaming') methods.set(`/${method.parent.typeName}/${method.name}`, { method, impl })
+  }
+  const collector: ConnectRouter = {
+    handlers: [],
+    service: (service, implementation) => {
+      for (const spec of Object.values(createServiceImplSpec(service, implementation).methods)) add(spec)
+      return collector
+    },
+    rpc: (method, impl) => {
+      add(createMethodImplSpec(method, impl))
+      return collector
+    },
+  }
+  routes(collector)
+  return methods
+}
+
+/** Whether a call is made as our clients make it; the other forms are Connect's business. */
+function isPlainStream(headers: Headers): boolean {
+  return headers.get('content-type') === STREAM_CONTENT_TYPE && !headers.has('connect-content-encoding')
 }
 
 // A body that comes through `fetch` is bytes; other carriers may have parsed it.

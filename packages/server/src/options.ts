@@ -1,5 +1,5 @@
 import type { MetastoreLimits, MetastoreOptions } from '@graft-ts/metastore'
-import type { PagestoreLimits } from '@graft-ts/pagestore'
+import type { PagestoreLimits, PagestoreOptions } from '@graft-ts/pagestore'
 import type { Authorize, CorsOptions, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
 import type { FrameCodec, Timers } from '@graft-ts/volume'
@@ -60,6 +60,8 @@ export interface ServerOptions {
   readonly cors?: CorsOptions
   /** What the meta store alone knows: rate limits, telemetry, staleness of pulls, watches and the bus between processes. */
   readonly metastore?: Pick<MetastoreOptions, 'admit' | 'telemetry' | 'maxStalenessMs' | 'watch' | 'bus'>
+  /** What the page store alone knows: rate limits, telemetry, when and how segments are written, memory for frames. */
+  readonly pagestore?: Pick<PagestoreOptions, 'admit' | 'telemetry' | 'policy' | 'segmentScope' | 'codec' | 'cacheBytesMax'>
   /** Memory for commit records and orders of change, shared by both stores. Default 64 MiB. */
   readonly recordCacheBytesMax?: number
   /** Milliseconds since 1970. Default: the system's clock. */

@@ -39,6 +39,7 @@ export function openServices(options: ServerOptions, log: ServerLog): Services {
       roles === 'meta'
         ? undefined
         : createPagestore({
+            ...options.pagestore,
             ...shared,
             ...stores,
             codec,

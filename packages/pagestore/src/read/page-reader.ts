@@ -18,6 +18,8 @@ import {
 } from './read-plan.ts'
 
 const GROUPS_WAITING_MAX = 64
+// Without a reason each end of a read would make an exception, with its stack.
+const READ_IS_OVER = 'the read is over'
 
 /** Pages to read at a snapshot. */
 export interface PageRead {
@@ -34,8 +36,8 @@ export interface PageGroup {
   readonly pages: Splinter
   /** For each page in ascending order the LSN that wrote it; 0: a zero page, without bytes in `data`. */
   readonly writtenLsns: readonly Lsn[]
-  /** The other pages in ascending order, concatenated; fresh bytes. */
-  readonly data: Uint8Array<ArrayBuffer>
+  /** The other pages in ascending order, concatenated; shared with other requests, not to be written to. */
+  readonly data: Uint8Array
 }
 
 /** What a page reader works with. */
@@ -121,14 +123,18 @@ export class PageReader {
       (a, b) => Number(b.some((frame) => hasWanted(frame, wanted))) - Number(a.some((frame) => hasWanted(frame, wanted))),
     )
     const leaving = new AbortController()
-    const either = AbortSignal.any([signal, leaving.signal])
-    const tasks = batches.map((batch) => () => this.#startBatch(batch, wanted, pageSize, either))
+    const leave = (): void => leaving.abort(signal.reason)
+    if (signal.aborted) leave()
+    // Not `AbortSignal.any`: what that makes is kept by its sources until the collector comes by.
+    signal.addEventListener('abort', leave, { once: true })
+    const tasks = batches.map((batch) => () => this.#startBatch(batch, wanted, pageSize, leaving.signal))
     try {
       const options = { inFlightMax: limits.getsPerRequestMax, waitingMax: GROUPS_WAITING_MAX }
       for await (const group of inOrderOfArrival(tasks, options)) if (group !== 'dropped') yield group
     } finally {
+      signal.removeEventListener('abort', leave)
       // A consumer that went away, or a failure: what is still being read is wanted by nobody here.
-      leaving.abort()
+      leaving.abort(READ_IS_OVER)
     }
   }
 
@@ -154,10 +160,7 @@ export class PageReader {
   }
 
   #groupOf(frame: PlannedFrame, raw: Uint8Array, pageSize: PageSize): PageGroup {
-    const data = new Uint8Array(frame.pages.length * pageSize)
-    for (const [i, { position }] of frame.pages.entries()) {
-      data.set(raw.subarray(position * pageSize, (position + 1) * pageSize), i * pageSize)
-    }
+    const data = dataOf(frame, raw, pageSize)
     this.#options.counters.pagesRead += frame.pages.length
     const pages = Splinter.from(frame.pages.map((page) => page.pageIndex))
     return { pages, writtenLsns: frame.pages.map((page) => page.lsn), data }
@@ -167,6 +170,17 @@ export class PageReader {
     this.#options.counters.zeroPagesRead += zeroPages.length
     return { pages: Splinter.from(zeroPages), writtenLsns: zeroPages.map(() => LSN_NONE), data: new Uint8Array(0) }
   }
+}
+
+function dataOf(frame: PlannedFrame, raw: Uint8Array, pageSize: PageSize): Uint8Array {
+  const byteLength = frame.pages.length * pageSize
+  // Pages ascend in both, so that as many pages are the same pages.
+  if (byteLength === raw.length) return raw
+  const data = new Uint8Array(byteLength)
+  for (const [i, { position }] of frame.pages.entries()) {
+    data.set(raw.subarray(position * pageSize, (position + 1) * pageSize), i * pageSize)
+  }
+  return data
 }
 
 function framesOf(targets: readonly FrameTarget[], byKey: ReadonlyMap<string, PlannedFrame>): PlannedFrame[] {

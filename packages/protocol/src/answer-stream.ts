@@ -1,0 +1,126 @@
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
+import { Code, ConnectError, createHandlerContext, type HandlerContext, type MethodImpl } from '@connectrpc/connect'
+import { createEndStreamSerialization, endStreamFlag, parseTimeout } from '@connectrpc/connect/protocol-connect'
+import { encodeAnswer, inEnvelope } from './encode-answer.ts'
+import { toConnectError } from './errors.ts'
+
+/** What a call with a stream of answers is asked for with, by all who speak protobuf. */
+export const STREAM_CONTENT_TYPE = 'application/connect+proto'
+
+type Method = DescMethodServerStreaming<DescMessage>
+type Answers = AsyncIterator<MessageInitShape<DescMessage>>
+
+/** A method with a stream of answers, and what it does. */
+export interface StreamedMethod {
+  readonly method: Method
+  readonly impl: MethodImpl<Method>
+}
+
+/** What has to happen before a method is asked. */
+export interface BeforeStream {
+  /** Lets the call in; what it throws is the answer. */
+  readonly admit: (context: HandlerContext) => Promise<void>
+  readonly readRequest: (request: Request) => Promise<MessageShape<DescMessage>>
+}
+
+// Without a reason each end of a stream would make an exception, with its stack.
+const STREAM_IS_OVER = 'the stream is over'
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+const endOfStream = createEndStreamSerialization(undefined)
+
+/**
+ * Answers a call with a stream of answers as Connect's own handler does, in few steps: that one takes each message through a
+ * dozen generators and copies it three times, which is half of what a read from memory costs. Never rejects.
+ */
+export async function answerStream(request: Request, called: StreamedMethod, before: BeforeStream): Promise<Response> {
+  const stream = new AnswerStream(request, called, before)
+  // The first answer is waited for, so that bodies have been read by the time that the head of the answer leaves.
+  await stream.begin()
+  return new Response(new ReadableStream(stream, { highWaterMark: 0 }), { headers: { 'content-type': STREAM_CONTENT_TYPE } })
+}
+
+class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #request: Request
+  readonly #called: StreamedMethod
+  readonly #before: BeforeStream
+  readonly #context: HandlerContext & { readonly abort: (reason?: unknown) => void }
+  readonly #timeoutError: ConnectError | undefined
+  #answers: Answers | undefined
+  #ready: Uint8Array[] = []
+  #isOver = false
+
+  constructor(request: Request, called: StreamedMethod, before: BeforeStream) {
+    const { method } = called
+    const { headers, signal, url } = request
+    const timeout = parseTimeout(headers.get('connect-timeout-ms'), TIMEOUT_MS_MAX)
+    this.#request = request
+    this.#called = called
+    this.#before = before
+    this.#timeoutError = timeout.error
+    this.#context = createHandlerContext({
+      service: method.parent,
+      method,
+      requestMethod: request.method,
+      protocolName: 'connect',
+      ...(timeout.timeoutMs !== undefined && { timeoutMs: timeout.timeoutMs }),
+      requestSignal: signal,
+      requestHeader: headers,
+      url,
+    })
+  }
+
+  async begin(): Promise<void> {
+    const { admit, readRequest } = this.#before
+    const { method, impl } = this.#called
+    const { signal } = this.#context
+    try {
+      await admit(this.#context)
+      if (this.#timeoutError !== undefined) throw this.#timeoutError
+      const message = await readRequest(this.#request)
+      this.#answers = impl(message, this.#context)[Symbol.asyncIterator]() as Answers
+      // A reader that goes away leaves the stream standing between two messages. Nothing would ever resume it there, so
+      // what the service holds for it would never be released.
+      signal.addEventListener('abort', () => void this.#answers?.return?.().catch(() => undefined), { once: true })
+    } catch (error) {
+      this.#end(error)
+      return
+    }
+    await this.#step(method.output, this.#answers)
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (this.#ready.length === 0) await this.#step(this.#called.method.output, this.#answers as Answers)
+    const ready = this.#ready
+    this.#ready = []
+    for (const piece of ready) controller.enqueue(piece)
+    if (this.#isOver) controller.close()
+  }
+
+  cancel(reason: unknown): void {
+    // Those who wait for the next answer hear of it by the signal.
+    this.#context.abort(reason)
+  }
+
+  async #step(output: DescMessage, answers: Answers): Promise<void> {
+    try {
+      const next = await answers.next()
+      if (next.done !== true) this.#ready = encodeAnswer(output, next.value)
+      else this.#end(this.#context.signal.aborted ? this.#context.signal.reason : undefined)
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  #end(error: unknown): void {
+    const { responseTrailer: metadata } = this.#context
+    const told = error === undefined ? {} : { error: toldError(error) }
+    this.#ready = inEnvelope(endStreamFlag, [endOfStream.serialize({ metadata, ...told })])
+    this.#isOver = true
+    this.#context.abort(error ?? STREAM_IS_OVER)
+  }
+}
+
+function toldError(error: unknown): ConnectError {
+  const isAbort = error instanceof DOMException && error.name === 'AbortError'
+  return isAbort ? new ConnectError('the call was left', Code.Canceled) : toConnectError(error)
+}
