@@ -4,6 +4,7 @@ import { embedded } from '@graft-ts/embedded'
 import { allowEverybody, type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import { importFile, SourceFile, startServer } from '@graft-ts/server'
 import { FsStore } from '@graft-ts/storage-adapters/fs'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
 import { ClassicLevel } from 'classic-level'
 
 /** How an import reaches the object store. */
@@ -57,7 +58,7 @@ async function importInto(client: Client, path: string): Promise<void> {
 
 async function openTransport(objects: FsStore, route: Route): Promise<OpenTransport> {
   if (route === 'embedded') {
-    const transport = embedded(objects)
+    const transport = embedded(objects, { codec: createNodeFrameCodec() })
     return { transport, close: () => transport.close() }
   }
   const stores = { segments: objects, commits: objects }

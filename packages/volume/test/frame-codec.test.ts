@@ -189,6 +189,35 @@ describe('createNodeFrameCodec', () => {
     )
   })
 
+  test('a runtime whose node:zlib has no zstd: told when the codec is made, and by frames', async () => {
+    vi.resetModules()
+    vi.doMock('node:zlib', async (original) => ({
+      ...(await original<object>()),
+      zstdCompress: undefined,
+      zstdDecompress: undefined,
+      zstdDecompressSync: undefined,
+    }))
+    const older = await import('../src/node.ts')
+    vi.doUnmock('node:zlib')
+    expect(() => older.createNodeFrameCodec({ format: 'zstd' })).toThrow(
+      expect.objectContaining({ kind: 'unsupported', code: 'CODEC_UNSUPPORTED' }),
+    )
+    const codec = older.createNodeFrameCodec()
+    expect(codec.zstd).toBeUndefined()
+    expect(await codec.inflateRaw(await codec.deflateRaw(text), text.length)).toEqual(text)
+  })
+
+  test('level 3 is the default', async () => {
+    const raw = Uint8Array.from({ length: 100_000 }, (_, i) => ((i * i) >> 7) & 31)
+    for (const format of ['deflate-raw', 'zstd'] as const) {
+      const [usual, third] = [createNodeFrameCodec({ format }), createNodeFrameCodec({ format, level: 3 })]
+      expect(await usual.deflateRaw(raw)).toEqual(await third.deflateRaw(raw))
+      expect(await usual.zstd?.compress(raw)).toEqual(await third.zstd?.compress(raw))
+    }
+    const [second, usual] = [createNodeFrameCodec({ level: 2 }), createNodeFrameCodec()]
+    expect((await second.deflateRaw(raw)).length).not.toBe((await usual.deflateRaw(raw)).length)
+  })
+
   test('the level counts', async () => {
     const raw = Uint8Array.from({ length: 100_000 }, (_, i) => ((i * i) >> 7) & 31)
     for (const format of ['deflate-raw', 'zstd'] as const) {

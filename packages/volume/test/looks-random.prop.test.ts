@@ -61,6 +61,11 @@ describe('looksRandom', () => {
     expect(looksRandom(bytes)).toBe(false)
   })
 
+  test('one zero in fifty bytes is enough to be worth a try', () => {
+    const bytes = noise(FRAME, 1).map((byte, i) => (i % 49 === 0 ? 0 : byte))
+    expect(looksRandom(bytes)).toBe(false)
+  })
+
   test('few bytes are no sample', () => {
     for (const length of [0, 1]) expect(looksRandom(noise(length, 1))).toBe(false)
     expect(looksRandom(randomBytes(8).fill(1))).toBe(false)

@@ -13,6 +13,7 @@ import {
   newVolumeId,
   type PageSize,
   parsePageSize,
+  RECORD_PAYLOAD_BYTES_MAX,
   runBytesMax,
   SEGMENT_BYTES_MAX,
   SEGMENT_FOOTER_BYTES,
@@ -122,6 +123,32 @@ describe('SegmentBuilder', () => {
     const bytes = builder.finish()
     expect(bytes.length).toBeLessThanOrEqual(bytesMax)
     expect(decodeSegmentIndex(bytes).runs.length).toBe(builder.runCount)
+  })
+
+  test('a run may fill it to its last byte', async () => {
+    const run = runOf(volumeA, [1, 2], 512, randomBytes)
+    const { frames, index } = runBytesMax(new SplinterView(run.pages.toBytes()), run.pageSize)
+    for (const [less, outcome] of [
+      [0, 'ok'],
+      [1, 'exhausted SEGMENT_FULL'],
+    ] as const) {
+      const bytesMax = SEGMENT_OVERHEAD_BYTES + frames + index - less
+      const builder = new SegmentBuilder({ segmentId: newSegmentId(ids), codec: webFrameCodec, bytesMax })
+      expect(await outcomeOf(builder.add(run))).toBe(outcome)
+    }
+  })
+
+  test('an index is no longer than a record may be', () => {
+    const builder = new SegmentBuilder({ segmentId: newSegmentId(ids), codec: webFrameCodec })
+    // Odd pages of a large range: 64 KiB of set each, without their data, which is not looked at here.
+    const pages = new SplinterView(Splinter.from(Array.from({ length: 262_144 }, (_, i) => 2 * i + 1)).toBytes())
+    const encoded = { parts: [], frames: { lengths: new Uint32Array(0), checksums: new BigUint64Array(0) }, byteLength: 0 }
+    const run = { ...runOf(volumeA, [1]), pages }
+    const { index } = runBytesMax(pages, run.pageSize)
+    const most = Math.floor(RECORD_PAYLOAD_BYTES_MAX / index)
+    expect(most).toBeGreaterThan(10)
+    for (let i = 0; i < most; i++) builder.append(run, encoded)
+    expect(() => builder.append(run, encoded)).toThrow(expect.objectContaining({ code: 'SEGMENT_FULL' }))
   })
 
   test('a segment over 64 MiB cannot be asked for', () => {

@@ -1,6 +1,9 @@
 import { type EncodedRun, type Run, SegmentBuilder, type SegmentId, type SegmentRef } from '@graft-ts/volume'
 import { requestAborted } from '../errors.ts'
 
+// A reason of our own, or each segment would cost an exception with its stack.
+const BOUND = 'the segment has been put together'
+
 /** A write that waits for its segment. */
 interface Waiter {
   readonly run: Run
@@ -60,7 +63,7 @@ export class SegmentGroup {
   /** Waits until all writes are compressed, and puts together what is left of them; `undefined`: nothing. */
   async assemble(): Promise<AssembledSegment | undefined> {
     await Promise.all(this.#encodings)
-    this.#isBound.abort()
+    this.#isBound.abort(BOUND)
     const builder = this.#builder as SegmentBuilder
     // Its parts are in the segment from here on, and need not be kept twice.
     this.#builder = undefined

@@ -14,8 +14,6 @@ const LEVEL_DEFAULT = 3
 const LEVEL_MAX: Readonly<Record<FrameFormat, number>> = { raw: 19, 'deflate-raw': 9, zstd: 19 }
 // A thread takes longer to be asked than to expand this.
 const SYNC_BYTES_MAX = 16_384
-// The least that `node:zlib` takes.
-const CHUNK_BYTES_MIN = 64
 // Decoders of a foreign frame allocate its window first: 8 MiB, what RFC 8878 asks every decoder to have.
 const WINDOW_LOG_MAX = 23
 
@@ -63,7 +61,7 @@ export function createNodeFrameCodec(options: NodeFrameCodecOptions = {}): Frame
 function zstdCodec(functions: Functions, level: number): NonNullable<FrameCodec['zstd']> {
   const { ZSTD_c_compressionLevel, ZSTD_d_windowLogMax } = zlib.constants
   return {
-    compress: (raw) => compress(functions, raw, { params: { [ZSTD_c_compressionLevel]: level }, pledgedSrcSize: raw.length }),
+    compress: (raw) => compress(functions, raw, { params: { [ZSTD_c_compressionLevel]: level } }),
     expand: (stored, rawBytes) => expand(functions, stored, rawBytes, { params: { [ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } }),
   }
 }
@@ -85,7 +83,7 @@ async function expand(
   more: Options,
 ): Promise<Uint8Array<ArrayBuffer>> {
   // One byte more fails; a chunk of the whole length spares joining several.
-  const options: Options = { ...more, maxOutputLength: rawBytes, chunkSize: Math.max(rawBytes, CHUNK_BYTES_MIN), info: true }
+  const options: Options = { ...more, maxOutputLength: rawBytes, chunkSize: rawBytes, info: true }
   const { expandSync, expand } = functions
   let expanded: Expanded
   try {
