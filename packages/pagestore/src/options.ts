@@ -34,7 +34,7 @@ export interface PagestoreOptions {
   readonly segmentScope?: SegmentScope
   /** Clock and randomness for segment ids and pauses. Default: the system's. */
   readonly idSource?: IdSource
-  /** Default: the web's compression streams. */
+  /** What frames are written in. Default: `webFrameCodec`; on Node `createNodeFrameCodec()` of `@graft-ts/volume/node` is faster. */
   readonly codec?: FrameCodec
   /** Memory for expanded frames in bytes; 0: none are kept. Default 64 MiB. */
   readonly cacheBytesMax?: number

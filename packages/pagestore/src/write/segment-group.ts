@@ -65,9 +65,12 @@ export class SegmentGroup {
     await Promise.all(this.#encodings)
     this.#isBound.abort(BOUND)
     const builder = this.#builder as SegmentBuilder
-    // Its parts are in the segment from here on, and need not be kept twice.
+    // Compressed pages are in the segment from here on, and need not be kept twice.
     this.#builder = undefined
-    for (const waiter of this.#waiters) waiter.ref = builder.append(waiter.run, waiter.encoded as EncodedRun)
+    for (const waiter of this.#waiters) {
+      waiter.ref = builder.append(waiter.run, waiter.encoded as EncodedRun)
+      waiter.encoded = undefined
+    }
     return builder.runCount === 0 ? undefined : { bytes: builder.finish(), runs: builder.runCount }
   }
 

@@ -1,8 +1,11 @@
 import { Splinter } from '@graft-ts/splinter'
+import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import { newSegmentId, parsePageSize, runBytesMax, SEGMENT_OVERHEAD_BYTES, type SegmentRef } from '@graft-ts/volume'
-import { describe, expect, test } from 'vitest'
-import { noisePage, openHarness, pagesOf, settle } from '../harness.ts'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
+import { describe, expect, test, vi } from 'vitest'
+import { noisePage, openHarness, pagesOf, range, settle } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
+import { openDirect, runOf } from './direct.ts'
 
 describe('what a write costs', () => {
   test('alone under policy latency: the time of one PUT, and nothing else of the store', async () => {
@@ -32,6 +35,36 @@ describe('what a write costs', () => {
       expect(store.counts).toMatchObject({ create: 1, put: 0, compareAndSwap: 0, get: 0, head: 0, list: 0, delete: 0 })
       await settle()
     }
+  })
+
+  test('between the request and the store each byte is copied once and checksummed once', async () => {
+    const { writer, newVolume, scripted, timers } = openDirect({
+      codec: createNodeFrameCodec({ format: 'raw' }),
+      policy: { type: 'cost', intervalMs: 0 },
+    })
+    const data = 2 * 64 * 4096
+    const counts = { copied: 0, checked: 0 }
+    const { set } = Uint8Array.prototype
+    const { update } = Crc64Nvme.prototype
+    const runs = [runOf(newVolume(), range(1, 64), 4096), runOf(newVolume(), range(1, 64), 4096)]
+    vi.spyOn(Uint8Array.prototype, 'set').mockImplementation(function (this: Uint8Array, bytes, offset) {
+      counts.copied += bytes.length
+      return set.call(this, bytes, offset)
+    })
+    vi.spyOn(Crc64Nvme.prototype, 'update').mockImplementation(function (this: Crc64Nvme, bytes) {
+      counts.checked += bytes.length
+      return update.call(this, bytes)
+    })
+    // A store that keeps nothing copies nothing.
+    scripted.onCreate = async () => ({ etag: 'none' })
+    const writes = Promise.all(runs.map((run) => writer.write(run)))
+    await timers.advance(0)
+    await writes
+    vi.restoreAllMocks()
+    expect(counts.copied).toBeGreaterThanOrEqual(data)
+    expect(counts.copied).toBeLessThan(data + 4000)
+    expect(counts.checked).toBeGreaterThanOrEqual(data)
+    expect(counts.checked).toBeLessThan(data + 4000)
   })
 
   test('one page of a million: one small segment, and a record that says no more than that page', async () => {
