@@ -13,6 +13,7 @@ import { Splinter } from '@graft-ts/splinter'
 import { type ObjectStore, StoreError } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { idToBytes, newVolumeId, systemIdSource } from '@graft-ts/volume'
+import { createNodeFrameCodec } from '@graft-ts/volume/node'
 import { MemoryLevel } from 'memory-level'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { ServerEvent } from '../src/events.ts'
@@ -97,6 +98,24 @@ describe('both stores in one process', () => {
     await first.close()
     const second = await start({ store })
     expect(await firstBytes(await openClient({ baseUrl: second.url }), volumeId)).toEqual([1, 2])
+  })
+
+  test.each([
+    [undefined, 1],
+    ['zstd', 2],
+  ] as const)('format %s: segments and inline frames are written in it', async (format, codecByte) => {
+    const store = new MemoryStore()
+    const { url } = await start({ store, ...(format !== undefined && { codec: createNodeFrameCodec({ format }) }) })
+    const client = await openClient({ baseUrl: url })
+    // Forty pages lie in a segment, two in their commit.
+    for (const pageCount of [40, 2]) {
+      const { volumeId } = await commitPages(client, pageCount)
+      expect(await firstBytes(await openClient({ baseUrl: url }), volumeId)).toHaveLength(pageCount)
+      const key = pageCount === 40 ? 'segments/' : `volumes/${volumeId}/commits/`
+      const object = await store.get((await store.list({ prefix: key })).entries[0]?.key as string)
+      const bytes = Buffer.from((object as { bytes: Uint8Array }).bytes)
+      expect(bytes[bytes.indexOf('GTSF') + 5]).toBe(codecByte)
+    }
   })
 
   test('its counters and its log tell what it did', async () => {
