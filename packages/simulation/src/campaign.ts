@@ -3,10 +3,14 @@ import { FAULTS_MIN, OPERATIONS_MIN } from './scenario.ts'
 import { type SeedResult, simulate } from './simulation.ts'
 import { Tally } from './tally.ts'
 
-/** A seed that failed, and how. */
-export interface Failure {
+/** What one seed came to, in a form that can be handed from process to process. */
+export interface SeedReport {
   readonly seed: number
-  readonly message: string
+  /** What it found, or that it was not worth its time; `undefined`: all is well. */
+  readonly failure: string | undefined
+  readonly counts: readonly (readonly [name: string, count: number])[]
+  readonly virtualMs: number
+  readonly events: number
 }
 
 /** What came of many seeds. */
@@ -15,33 +19,41 @@ export interface CampaignResult {
   readonly tally: Tally
   readonly virtualMs: number
   readonly events: number
-  readonly failures: readonly Failure[]
+  readonly failures: readonly { readonly seed: number; readonly message: string }[]
+}
+
+/** Simulates seeds one after the other. */
+export async function* reportsOf(seeds: Iterable<number>): AsyncGenerator<SeedReport, void, undefined> {
+  for (const seed of seeds) {
+    const result = await simulate(seed)
+    const { tally, virtualMs, events } = result
+    yield { seed, failure: failureOf(result), counts: tally.entries(), virtualMs, events }
+  }
 }
 
 /**
- * Simulates seeds one after the other.
+ * Adds reports up.
  *
- * @param seeds As many as are wanted; what is drawn from it is simulated.
- * @param onSeed Told after each; `false`: that is enough.
+ * @param onSeed Told of each; `false`: that is enough.
  */
-export async function campaign(seeds: Iterable<number>, onSeed?: (result: SeedResult) => boolean): Promise<CampaignResult> {
+export async function campaign(
+  reports: AsyncIterable<SeedReport>,
+  onSeed?: (report: SeedReport) => boolean,
+): Promise<CampaignResult> {
   const tally = new Tally()
-  const failures: Failure[] = []
-  let [count, virtualMs, events] = [0, 0, 0]
-  for (const seed of seeds) {
-    const result = await simulate(seed)
-    count++
-    virtualMs += result.virtualMs
-    events += result.events
-    tally.addAll(result.tally)
-    const message = failureOf(result)
-    if (message !== undefined) failures.push({ seed, message })
-    if (onSeed?.(result) === false) break
+  const failures: { seed: number; message: string }[] = []
+  let [seeds, virtualMs, events] = [0, 0, 0]
+  for await (const report of reports) {
+    seeds++
+    virtualMs += report.virtualMs
+    events += report.events
+    for (const [name, count] of report.counts) tally.add(name, count)
+    if (report.failure !== undefined) failures.push({ seed: report.seed, message: report.failure })
+    if (onSeed?.(report) === false) break
   }
-  return { seeds: count, tally, virtualMs, events, failures: [...failures] }
+  return { seeds, tally, virtualMs, events, failures }
 }
 
-/** Why a seed counts as failed: what it found, or that it was not worth its time. */
 function failureOf({ violation, tally }: SeedResult): string | undefined {
   if (violation !== undefined) return violation.message
   const [operations, faults] = [operationsIn(tally), faultsIn(tally)]
@@ -49,7 +61,7 @@ function failureOf({ violation, tally }: SeedResult): string | undefined {
   return `too little happened, operations=${operations} faults=${faults}`
 }
 
-/** What many seeds together must have met and have not. Empty for a few seeds, of which nothing can be asked. */
+/** What many seeds together must have met and have not. Of a few seeds nothing can be asked. */
 export function holesOf({ seeds, tally }: Pick<CampaignResult, 'seeds' | 'tally'>): string[] {
   const unlisted = unlistedFaults(tally).map((name) => `a fault that no list has: ${name}`)
   return seeds < SEEDS_FOR_COVERAGE ? unlisted : [...unlisted, ...neverMet(tally).map((name) => `never met: ${name}`)]
@@ -63,7 +75,7 @@ export function replayCommand(seed: number): string {
 /** A table of what was done, by name, and a line that says how much in all. */
 export function summaryOf({ seeds, tally, virtualMs, events, failures }: CampaignResult): string {
   const rows = tally.entries().map(([name, count]) => `${String(count).padStart(10)}  ${name}`)
+  const done = `${operationsIn(tally)} operations, ${faultsIn(tally)} faults, ${checksIn(tally)} checks, ${events} events`
   const hours = (virtualMs / 3_600_000).toFixed(1)
-  const total = `${seeds} seeds, ${operationsIn(tally)} operations, ${faultsIn(tally)} faults, ${checksIn(tally)} checks, ${events} events, ${hours} hours of virtual time, ${failures.length} failures`
-  return [...rows, total].join('\n')
+  return [...rows, `${seeds} seeds, ${done}, ${hours} hours of virtual time, ${failures.length} failures`].join('\n')
 }

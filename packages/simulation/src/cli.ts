@@ -1,51 +1,55 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { campaign, holesOf, replayCommand, summaryOf } from './campaign.ts'
+import { plantBug } from './bugs/plant.ts'
+import type { SeedReport } from './campaign.ts'
 import { keepSeed, readKeptSeeds } from './kept-seeds.ts'
-import { simulate } from './simulation.ts'
 
-const USAGE = `npm run sim -- [--from N] [--seeds K | --minutes M] [--log] [--kept] [--stop]
+const USAGE = `npm run sim -- [--from N] [--seeds K | --minutes M] [--jobs J] [--stop] [--bug NAME] [--log]
 
   --from N      the first seed; default 1
   --seeds K     how many; default 200
-  --minutes M   as many as there is time for instead
-  --kept        the seeds that failed before come first; so they do with --minutes
+  --minutes M   as many as there is time for instead, after those that failed before
+  --jobs J      in how many processes; default: one for each processor
   --stop        ends at the first seed that fails
+  --bug NAME    with a mistake in the product, which has to be found: ends at the first seed that fails
   --log         prints every event of each seed, and the stack of what went wrong`
 
-/** Standard output is what this program is for. */
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
 const PROGRESS_MS = 5_000
+const MANY = 1_000_000_000
 
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '200' },
     minutes: { type: 'string' },
-    log: { type: 'boolean', default: false },
-    kept: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     stop: { type: 'boolean', default: false },
+    bug: { type: 'string' },
+    log: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
+    // How processes of one run speak with each other.
+    json: { type: 'boolean', default: false },
   },
 })
 
-/** The seeds to run: those that failed before, then one after the other. */
-function* seedsToRun(): Generator<number, void, undefined> {
-  const from = wholeNumber('from', values.from)
-  if (values.kept || values.minutes !== undefined) for (const { seed } of readKeptSeeds()) yield seed
-  const count = values.minutes === undefined ? wholeNumber('seeds', values.seeds) : Number.POSITIVE_INFINITY
-  for (let seed = from; seed < from + count; seed++) yield seed
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
 }
 
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text)
+function wholeNumber(name: 'from' | 'seeds' | 'jobs' | 'minutes'): number {
+  const value = Number(values[name])
   if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new RangeError(`--${name} takes a whole number, got=${text}`)
+  throw new RangeError(`--${name} takes a whole number, got=${values[name]}`)
 }
 
-async function printLogs(): Promise<boolean> {
+function* seedsToRun(): Generator<number, void, undefined> {
+  const from = wholeNumber('from')
+  for (let seed = from; seed < from + wholeNumber('seeds'); seed++) yield seed
+}
+
+/** Prints everything about each seed. */
+async function runWithLogs(): Promise<boolean> {
+  const { simulate } = await import('./simulation.ts')
   let isWell = true
   for (const seed of seedsToRun()) {
     const { lines, violation, digest } = await simulate(seed, { isLogged: true })
@@ -57,29 +61,53 @@ async function printLogs(): Promise<boolean> {
   return isWell
 }
 
+/** Is one of several processes. */
+async function runJob(): Promise<boolean> {
+  const { reportsOf } = await import('./campaign.ts')
+  for await (const report of reportsOf(seedsToRun())) print(JSON.stringify(report))
+  return true
+}
+
+async function* allReports(): AsyncGenerator<SeedReport, void, undefined> {
+  const { reportsOf } = await import('./campaign.ts')
+  const { sharedReports } = await import('./jobs.ts')
+  if (values.minutes !== undefined) yield* reportsOf(readKeptSeeds().map(({ seed }) => seed))
+  const count = values.minutes === undefined ? wholeNumber('seeds') : MANY
+  yield* sharedReports({ from: wholeNumber('from'), count, jobs: Math.max(1, wholeNumber('jobs')), bug: values.bug })
+}
+
 async function run(): Promise<boolean> {
+  const { campaign, holesOf, replayCommand, summaryOf } = await import('./campaign.ts')
   const startedAt = performance.now()
-  const endsAt = values.minutes === undefined ? Number.POSITIVE_INFINITY : startedAt + Number(values.minutes) * 60_000
+  const endsAt = values.minutes === undefined ? Number.POSITIVE_INFINITY : startedAt + wholeNumber('minutes') * 60_000
+  const isStopping = values.stop || values.bug !== undefined
   let [count, lastLineAt] = [0, startedAt]
-  const result = await campaign(seedsToRun(), ({ seed, violation }) => {
+  const result = await campaign(allReports(), ({ seed, failure }) => {
     count++
     const now = performance.now()
-    if (violation !== undefined) {
-      print(`seed ${seed}: ${violation.message}\n  ${replayCommand(seed)}`)
-      keepSeed({ seed, why: violation.message })
+    if (failure !== undefined) {
+      print(`seed ${seed}: ${failure}\n  ${replayCommand(seed)}`)
+      if (values.bug === undefined) keepSeed({ seed, why: failure })
     }
     if (now - lastLineAt > PROGRESS_MS) {
       lastLineAt = now
-      process.stderr.write(`${count} seeds, up to ${seed}, ${((now - startedAt) / 1000).toFixed(0)} s\n`)
+      process.stderr.write(`${count} seeds, ${((now - startedAt) / 1000).toFixed(0)} s\n`)
     }
-    return now < endsAt && !(values.stop && violation !== undefined)
+    return now < endsAt && !(isStopping && failure !== undefined)
   })
   print(summaryOf(result))
   for (const { seed, message } of result.failures) print(`failed: seed ${seed}: ${message}\n  ${replayCommand(seed)}`)
-  const holes = holesOf(result)
+  const holes = values.bug === undefined ? holesOf(result) : []
   for (const hole of holes) print(hole)
   return result.failures.length === 0 && holes.length === 0
 }
 
+async function main(): Promise<boolean> {
+  if (values.log) return runWithLogs()
+  return values.json ? runJob() : run()
+}
+
+// Before anything of the product is loaded.
+if (values.bug !== undefined) plantBug(values.bug)
 if (values.help) print(USAGE)
-else process.exitCode = (await (values.log ? printLogs() : run())) ? 0 : 1
+else process.exitCode = (await main()) ? 0 : 1

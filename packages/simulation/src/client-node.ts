@@ -14,6 +14,10 @@ export interface ClientSetup {
   readonly attemptsMax: number
   readonly hasPrefetcher: boolean
   readonly handles: number
+  /** Whether it pulls and pushes by itself, too. */
+  readonly isLive: boolean
+  /** How much it may keep of what can be fetched again; `undefined`: any amount. */
+  readonly localBytesMax: number | undefined
   /** The lowest durability of its transactions. */
   readonly durability: 'memory' | 'local'
 }
@@ -80,6 +84,9 @@ export class ClientNode {
         timers: process.timers,
         memoryCacheBytesMax: this.setup.memoryCacheBytesMax,
         attemptsMax: this.setup.attemptsMax,
+        ...(this.setup.localBytesMax !== undefined && { localBytesMax: this.setup.localBytesMax }),
+        connectivity: { isOnline: () => true, subscribe: () => () => undefined },
+        ...(this.setup.isLive && { sync: { intervalMs: 5_000 } }),
         ...(this.setup.hasPrefetcher && { prefetcher: leap({ windowPagesMax: 4 }) }),
       }),
     )

@@ -69,6 +69,7 @@ const CHECKS = [
   'checks: commits',
   'checks: committed transactions',
   'checks: committed transactions with snapshot isolation',
+  'checks: outcomes',
   'checks: read-only transactions',
   'checks: snapshots of the past',
   'checks: views',

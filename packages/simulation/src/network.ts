@@ -162,7 +162,8 @@ class Exchange {
       giveUp()
       signal?.removeEventListener('abort', onAbort)
     }
-    if (!network.happens('requestLost')) this.#send(target, true)
+    if (signal?.aborted === true) onAbort()
+    else if (!network.happens('requestLost')) this.#send(target, true)
     else if (network.isNoticed()) this.#breakOff(target)
     if (network.happens('duplicate')) this.#send(network.pick(servers), false)
     return promise

@@ -1,5 +1,5 @@
-import type { Volume, VolumeSnapshot } from '@graft-ts/client'
-import { isTypedError, type Lsn } from '@graft-ts/volume'
+import type { TransactionOutcome, Volume, VolumeSnapshot } from '@graft-ts/client'
+import { isTypedError, type Lsn, type TypedError } from '@graft-ts/volume'
 import { checkReadsOneState } from './checkers/isolation.ts'
 import { checkView, expectationOf, journalPages, readContents, type ViewExpectation } from './checkers/view-checker.ts'
 import type { ClientLife, ClientNode } from './client-node.ts'
@@ -15,6 +15,20 @@ import { JOURNAL_SLOTS } from './workloads/layout.ts'
 import { drawWork } from './workloads/work.ts'
 
 const HELD_MAX = 3
+
+/** Errors for which there is no cause in this world, whatever goes wrong: nothing is ever deleted or damaged at rest. */
+const NEVER: Readonly<Record<string, string>> = {
+  LOCAL_STORE_CORRUPT: 'I12',
+  LOCAL_STORE_VERSION: 'I12',
+  READ_INCOMPLETE: 'I8',
+  REMOTE_ANSWER: 'I11',
+  SEGMENT_MISSING: 'I1',
+  PAGE_UNLOCATED: 'I3',
+  COMMIT_MISSING: 'I3',
+  LSN_FUTURE: 'I3',
+  VOLUME_UNKNOWN: 'I3',
+  SNAPSHOT_CLOSED: 'I4',
+}
 
 interface Held {
   readonly snapshot: VolumeSnapshot
@@ -82,13 +96,20 @@ export class Operations {
     } catch (error) {
       this.#note(`${name} failed, ${codeOf(error) ?? textOf(error)}`)
       if (error instanceof Violation) onViolation(error)
-      else if (isTypedError(error)) tally.add(`outcome of ${name}: ${error.code}`)
+      else if (isTypedError(error)) this.#outcome(name, error)
       else
         onViolation(
           new Violation('I11', `${name} failed with something that is no typed error: ${textOf(error)}`, { cause: error }),
         )
       return false
     }
+  }
+
+  #outcome(name: OperationName, error: TypedError): void {
+    const { tally, onViolation, node } = this.#options
+    tally.add(`outcome of ${name}: ${error.code}`)
+    const meaning = NEVER[error.code] ?? (error.kind === 'invalid' ? 'I11' : undefined)
+    if (meaning !== undefined) onViolation(new Violation(meaning, `${name} of ${node.name} failed with ${textOf(error)}`))
   }
 
   readonly #operations: Readonly<Record<OperationName, (known: KnownVolume, volume: Volume) => Promise<void>>> = {
@@ -146,6 +167,7 @@ export class Operations {
       this.#note(`transaction ${transaction.id} has sequence ${result.sequence}, slot ${slot}, ${durability}`)
       if (work.isReadOnly) this.#checkReadOnly(known, transaction)
       else if (durability === 'remote') this.#checkPushed(known, [transaction])
+      if (!work.isReadOnly) this.#follow(transaction, result.outcome())
       if (transaction.runs.length > 1) tally.add('recovery: transaction ran again')
     } catch (error) {
       const isOpen = durability === 'remote' || signal !== undefined || codeOf(error) === 'CLIENT_CLOSED'
@@ -154,6 +176,22 @@ export class Operations {
     } finally {
       this.#count(known, -1)
     }
+  }
+
+  /** I12: what the client says became of a transaction is so. */
+  #follow(transaction: Transaction, outcome: Promise<TransactionOutcome>): void {
+    const { onViolation, tally, node } = this.#options
+    const check = (told: TransactionOutcome): void => {
+      tally.add('checks: outcomes')
+      tally.add(`outcome told: ${told.type === 'rejected' ? told.reason : told.type}`)
+      const isSo =
+        told.type === 'pushed' ? told.lsn === transaction.lsn : told.type === 'rejected' && transaction.lsn === undefined
+      const who = `transaction ${transaction.id} of ${node.name}`
+      mustHold(isSo, 'I12', () => `${who} is told to be ${told.type}, and is in the log at ${transaction.lsn}`)
+    }
+    outcome.then(check).catch((error: unknown) => {
+      if (codeOf(error) !== 'CLIENT_CLOSED') onViolation(error)
+    })
   }
 
   async #push(known: KnownVolume, volume: Volume): Promise<void> {

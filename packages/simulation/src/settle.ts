@@ -10,6 +10,8 @@ import type { World } from './world.ts'
 
 /** How often a client may have to try before all that it has is in the log, once nothing goes wrong any more. */
 const ROUNDS_MAX = 12
+/** When servers must have done with everything, in virtual milliseconds. */
+const IDLE_AFTER_MS = 5 * 60_000
 
 /** Brings every client up to date, now that nothing goes wrong, and checks that all of them agree, and that nothing is missing. */
 export async function settle(world: World): Promise<void> {
@@ -25,6 +27,8 @@ export async function settle(world: World): Promise<void> {
     checkAccount(world, known)
     await checkFreshReader(world, known)
   }
+  // Longer than any call of a server may take that was given up.
+  await world.scheduler.wait(undefined, IDLE_AFTER_MS, '')
   checkIdle(world)
 }
 

@@ -44,7 +44,11 @@ export async function simulate(seed: number, options: { readonly isLogged?: bool
   const log = new EventLog({ isKept: options.isLogged ?? false })
   const tally = new Tally()
   const run = new SimulationRun(seed, log, tally)
-  const violation = await run.run()
+  // What nobody waits for and nobody looks at would end the process of a server.
+  const onUnhandled = (error: unknown): void =>
+    run.found(new Violation('I11', `nobody looked at ${textOf(error)}`, { cause: error }))
+  process.on('unhandledRejection', onUnhandled)
+  const violation = await run.run().finally(() => process.off('unhandledRejection', onUnhandled))
   const { nowMs } = run.world.scheduler
   return { seed, violation, tally, virtualMs: nowMs, events: log.count, digest: log.digest, lines: log.lines }
 }
@@ -66,7 +70,7 @@ class SimulationRun {
 
   constructor(seed: number, log: EventLog, tally: Tally) {
     this.#tally = tally
-    this.world = new World({ random: new Random(seed), log, tally, onViolation: (violation) => this.#found(violation) })
+    this.world = new World({ random: new Random(seed), log, tally, onViolation: (violation) => this.found(violation) })
     this.#operationsLeft = this.world.scenario.operations
   }
 
@@ -112,7 +116,7 @@ class SimulationRun {
           for (const account of volume.layout.accounts) tx.write(account, START_BALANCE)
           tx.write(volume.layout.tail, 0)
         },
-        (violation) => this.#found(violation),
+        (violation) => this.found(violation),
       )
       const { sequence } = await made.transact(run)
       transaction.sequence = sequence
@@ -150,7 +154,7 @@ class SimulationRun {
 
   #start(node: ClientNode): void {
     if (node.process !== undefined && node.process.isAlive) return
-    void this.#live(node).catch((error: unknown) => this.#found(error))
+    void this.#live(node).catch((error: unknown) => this.found(error))
   }
 
   async #live(node: ClientNode): Promise<void> {
@@ -158,7 +162,7 @@ class SimulationRun {
     const isAgain = node.hasCrashed
     const life = await node.start(world.volumes.all)
     const { transactions, tally } = world
-    const operations = new Operations({ node, life, transactions, tally, onViolation: (violation) => this.#found(violation) })
+    const operations = new Operations({ node, life, transactions, tally, onViolation: (violation) => this.found(violation) })
     this.#operations.set(node, operations)
     if (isAgain) await this.#survey(node, life, operations)
     const handles = new Set<Handle>()
@@ -176,7 +180,7 @@ class SimulationRun {
         await scheduler.wait(life.process, 1_000, '')
       const { uncertain } = expectationOf(transactions, node.name, known, node.epoch(known))
       if (uncertain.length > 0 && this.#violation === undefined)
-        this.#found(new Violation('simulation', 'a survey left something open'))
+        this.found(new Violation('simulation', 'a survey left something open'))
     }
   }
 
@@ -230,7 +234,7 @@ class SimulationRun {
     if (this.#violation !== undefined) return
     let isDone = false
     work()
-      .catch((error: unknown) => this.#found(error))
+      .catch((error: unknown) => this.found(error))
       .finally(() => (isDone = true))
     await this.#until(name, () => isDone, msMax)
   }
@@ -241,7 +245,7 @@ class SimulationRun {
     const endMs = scheduler.nowMs + msMax
     const end = await scheduler.run(() => this.#violation !== undefined || isDone() || scheduler.nowMs > endMs, EVENTS_MAX)
     if (this.#violation !== undefined || isDone()) return
-    this.#found(new Violation('liveness', `${name}: not at an end, ${end === 'done' ? 'out of time' : end}: ${this.#stuck()}`))
+    this.found(new Violation('liveness', `${name}: not at an end, ${end === 'done' ? 'out of time' : end}: ${this.#stuck()}`))
   }
 
   /** Who is still doing what. */
@@ -255,7 +259,8 @@ class SimulationRun {
       .join(', ')
   }
 
-  #found(violation: unknown): void {
+  /** Takes note of what must not happen; the run ends. */
+  found(violation: unknown): void {
     this.#violation ??=
       violation instanceof Violation
         ? violation

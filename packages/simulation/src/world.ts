@@ -102,6 +102,8 @@ export class World {
         memoryCacheBytesMax: random.pick([1, 16 * 1024, 2 ** 20]),
         attemptsMax: random.pick([1, 2, 4]),
         hasPrefetcher: random.chance(0.4),
+        localBytesMax: random.pick([undefined, undefined, 16 * 1024]),
+        isLive: random.chance(0.3),
         handles: random.between(1, this.scenario.handlesMax),
         durability: random.pick(['memory', 'local', 'local']),
       },

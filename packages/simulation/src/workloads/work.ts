@@ -130,6 +130,12 @@ const readTail: Maker = ({ layout }, random) => {
   })
 }
 
+/** Changes a page that others cut off now and then, without asking for the length. */
+const touchTail: Maker = ({ layout }, random) => {
+  const page = layout.tail + random.below(4)
+  return write('touch tail', async (tx) => tx.write(page, ((await tx.read(page)) + 1) >>> 0))
+}
+
 /** Checks that nobody is alone on duty before going off it: what `snapshot` isolation lets through, and `serializable` must not. */
 const writeSkew: Maker = ({ layout }, random) => {
   const [a, b] = [layout.registers[1] as number, layout.registers[2] as number]
@@ -147,11 +153,12 @@ const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [10, register],
   [8, append],
   [10, tree],
-  [5, bulk],
+  [8, bulk],
   [7, grow],
   [5, growBlindly],
   [9, shrink],
   [5, readTail],
+  [6, touchTail],
   [6, writeSkew],
 ]
 
