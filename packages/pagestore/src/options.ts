@@ -52,8 +52,8 @@ const WAIT_MS_MAX = 60_000
 
 /** Decides when segments are uploaded. Throws {@link PagestoreError} `PAGESTORE_OPTIONS`. */
 export function resolvePolicy(policy: WritePolicy = { type: 'latency' }): WritePolicy {
-  const waitMs = policy.type === 'latency' ? (policy.lateAfterMs ?? 0) : policy.type === 'cost' ? policy.intervalMs : Number.NaN
-  if (waitMs >= 0 && waitMs <= WAIT_MS_MAX) return policy
+  const waitMs = policy.type === 'latency' ? policy.lateAfterMs : policy.type === 'cost' ? policy.intervalMs : Number.NaN
+  if (waitMs === undefined || (waitMs >= 0 && waitMs <= WAIT_MS_MAX)) return policy
   throw optionError(`policy must be latency or cost, with a wait of 0 to ${WAIT_MS_MAX} ms`)
 }
 

@@ -268,6 +268,7 @@ describe('createPagestore', () => {
     [{ policy: { type: 'cost', intervalMs: Number.NaN } }, 'PAGESTORE_OPTIONS'],
     [{ policy: { type: 'cost', intervalMs: 0 } }, 'ok'],
     [{ policy: { type: 'cost', intervalMs: 60_000 } }, 'ok'],
+    [{ policy: { type: 'cost' } }, 'ok'],
     [{ policy: { type: 'fast' } }, 'PAGESTORE_OPTIONS'],
     [{ policy: { type: 'latency', lateAfterMs: 0 } }, 'ok'],
     [{ policy: { type: 'latency', lateAfterMs: 60_001 } }, 'PAGESTORE_OPTIONS'],

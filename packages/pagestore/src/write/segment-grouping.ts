@@ -5,8 +5,11 @@ export type WritePolicy =
    * that takes longer than `lateAfterMs` (0 to 60,000, default 250) is late, and from then on holds nothing back.
    */
   | { readonly type: 'latency'; readonly lateAfterMs?: number }
-  /** When the oldest write has waited for `intervalMs` (0 to 60,000), or the group is full: fewer, larger segments. */
-  | { readonly type: 'cost'; readonly intervalMs: number }
+  /**
+   * When the oldest write has waited for `intervalMs` (0 to 60,000, default 1,000), or the group is full: fewer, larger
+   * segments.
+   */
+  | { readonly type: 'cost'; readonly intervalMs?: number }
 
 /** What has to be done after an event. */
 export interface GroupingStep {

@@ -40,6 +40,8 @@ export interface SegmentWriterOptions {
 
 /** When an upload is late, where the caller does not say: at three to four times what one in a hundred takes on S3. */
 const LATE_AFTER_MS_DEFAULT = 250
+/** How long writes gather under policy `cost`, where the caller does not say. */
+const INTERVAL_MS_DEFAULT = 1000
 
 /** A group that has not started. */
 interface GatheringGroup {
@@ -173,17 +175,18 @@ export class SegmentWriter {
   }
 
   #openGroup(lane: Lane, number: number): GatheringGroup {
-    const { codec, idSource, limits, policy, timers } = this.#options
+    const { codec, idSource, limits, policy } = this.#options
     const segmentId = newSegmentId(idSource)
     const group = new SegmentGroup(new SegmentBuilder({ segmentId, codec, bytesMax: limits.segmentBytesMax }))
-    const cancelTimer =
-      policy.type === 'cost'
-        ? timers.start(() => this.#start(lane, lane.grouping.intervalPassed(number).start), policy.intervalMs)
-        : () => undefined
+    const cancelTimer = policy.type === 'cost' ? this.#watchInterval(lane, number, policy.intervalMs) : () => undefined
     const gathering = { group, cancelTimer }
     lane.gathering.set(number, gathering)
     this.#groups.add(group)
     return gathering
+  }
+
+  #watchInterval(lane: Lane, number: number, intervalMs: number = INTERVAL_MS_DEFAULT): () => void {
+    return this.#options.timers.start(() => this.#start(lane, lane.grouping.intervalPassed(number).start), intervalMs)
   }
 
   #start(lane: Lane, numbers: readonly number[]): void {

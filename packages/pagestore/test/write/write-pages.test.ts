@@ -120,6 +120,16 @@ describe('a write that cannot be encoded', () => {
 describe('writing under policy cost', () => {
   const policy = { type: 'cost', intervalMs: 1000 } as const
 
+  test('gathers for a second unless another interval is given', async () => {
+    const { write, newVolume, store, timers } = openHarness({ policy: { type: 'cost' } })
+    const writing = write(newVolume(), pagesOf([1]))
+    await timers.advance(999)
+    expect(store.counts.create).toBe(0)
+    await timers.advance(1)
+    await writing
+    expect(store.counts.create).toBe(1)
+  })
+
   test('gathers for the interval, counted from the first write of the group', async () => {
     const { write, newVolume, store, timers } = openHarness({ policy })
     const first = write(newVolume(), pagesOf([1]))
