@@ -1,7 +1,8 @@
 import { Client } from '@graft-ts/client'
+import { MetaService } from '@graft-ts/protocol'
 import { metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import type { IdSource } from '@graft-ts/volume'
+import { type IdSource, idToBytes, newVolumeId, systemIdSource } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
 import { describe, expect, test, vi } from 'vitest'
 import { type EmbeddedTransport, embedded } from '../src/index.ts'
@@ -72,6 +73,26 @@ describe('embedded', () => {
     await expect(volume.push()).rejects.toMatchObject({ code: 'METASTORE_CLOSED' })
     expect(volume.status()).toMatchObject({ sync: 'ahead', pendingCommits: 1, lastError: { code: 'METASTORE_CLOSED' } })
     expect((await volume.snapshot().read(1))[0]).toBe(1)
+  })
+
+  test('a store that never answers holds nobody for ever', async () => {
+    const store = new MemoryStore()
+    store.get = () => new Promise(() => undefined)
+    const started = new Map<() => void, number>()
+    const timers = {
+      start: (run: () => void, delayMs: number) => {
+        started.set(run, delayMs)
+        return () => void started.delete(run)
+      },
+    }
+    const { meta } = embedded(store, { storeMsMax: 700, timers })
+    const input = { volumeId: idToBytes(newVolumeId(systemIdSource)) }
+    const pulling = meta.unary(MetaService.method.pull, undefined, undefined, undefined, input)
+    const outcome = pulling.catch((error: unknown) => error)
+    while (![...started.values()].includes(700)) await new Promise((resolve) => setImmediate(resolve))
+    for (const [run, delayMs] of [...started]) if (delayMs === 700) run()
+    expect(await outcome).toMatchObject({ kind: 'unavailable', code: 'STORE_UNAVAILABLE' })
+    expect(() => embedded(store, { storeMsMax: 0 })).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
   })
 
   test('an object store that cannot create if absent is refused', () => {

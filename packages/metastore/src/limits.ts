@@ -10,6 +10,8 @@ export interface MetastoreLimits extends MetaLimits, RequestLimits {
   readonly requestsMax: number
   /** Calls of one principal under way at a time, watches not counted. Default 256. */
   readonly requestsPerPrincipalMax: number
+  /** How long a request body may take to arrive, milliseconds. Default 60,000. */
+  readonly bodyMsMax: number
 }
 
 /** The limits where the caller names none. */
@@ -18,9 +20,12 @@ export const DEFAULT_LIMITS: MetastoreLimits = {
   historyCommitsMax: 100_000,
   requestsMax: 1024,
   requestsPerPrincipalMax: 256,
+  bodyMsMax: 60_000,
 }
 
 const UINT32_MAX = 0xffffffff
+// What the timers of all runtimes can count to; they fire at once for more.
+const TIMER_MS_MAX = 2 ** 31 - 1
 // A signed ref has four fields and is one itself; a watched volume has two.
 const FIELDS_PER_REF = 5
 const FIELDS_PER_VOLUME = 3
@@ -41,7 +46,8 @@ export function resolveLimits(given: Partial<MetastoreLimits> | undefined): Meta
   const limits = { ...DEFAULT_LIMITS, ...given }
   for (const [name, value] of Object.entries(limits)) {
     const least = name === 'inlineBytesMax' ? 0 : 1
-    if (!Number.isInteger(value) || value < least || value > UINT32_MAX) {
+    const most = name === 'bodyMsMax' ? TIMER_MS_MAX : UINT32_MAX
+    if (!Number.isInteger(value) || value < least || value > most) {
       throw new MetastoreError('METASTORE_OPTIONS', `limit is out of range, ${name}=${value}`)
     }
   }

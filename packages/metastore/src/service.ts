@@ -24,7 +24,16 @@ import {
   watchRequestFromWire,
 } from '@graft-ts/protocol'
 import { admitArrivals, type Call, Calls, kindAndCode, type RefusedCall, RequestSlots, safeLog } from '@graft-ts/protocol/service'
-import { type CommitRecord, LSN_NONE, type Lsn, parseLsn, snapshotOf, systemTimers, type VolumeId } from '@graft-ts/volume'
+import {
+  type CommitRecord,
+  LSN_NONE,
+  type Lsn,
+  parseLsn,
+  snapshotOf,
+  systemTimers,
+  type Timers,
+  type VolumeId,
+} from '@graft-ts/volume'
 import { Admission, metastoreClosed } from './admission.ts'
 import { Committer } from './committer.ts'
 import { MetastoreError, requestAborted, storeFailure, throwIfAborted } from './errors.ts'
@@ -56,6 +65,7 @@ export class MetastoreServer {
   readonly #counters: Counters = newCounters()
   readonly #slots: RequestSlots
   readonly #admit: AdmitCall
+  readonly #timers: Timers
   readonly #telemetry: Telemetry
   readonly #calls: Calls<MetaMethod>
   readonly #admission: Admission
@@ -74,6 +84,7 @@ export class MetastoreServer {
     const counters = this.#counters
     const slots = new RequestSlots(this.limits)
     this.#slots = slots
+    this.#timers = timers
     const onRefused = (refused: RefusedCall): void => {
       counters.refusedRequests += 1
       log({ type: 'request-refused', ...refused })
@@ -108,6 +119,8 @@ export class MetastoreServer {
       requestBytesMax: this.limits.requestBytesMax,
       fieldsMax: fieldsMaxOf(this.limits, this.#settings),
       admit: this.#admit,
+      bodyMsMax: this.limits.bodyMsMax,
+      timers: this.#timers,
     }
   }
 

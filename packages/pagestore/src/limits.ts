@@ -38,6 +38,8 @@ export interface PagestoreLimits extends PageLimits, RequestLimits {
   readonly requestsMax: number
   /** Calls of one principal under way at a time. Default 256. */
   readonly requestsPerPrincipalMax: number
+  /** How long a request body may take to arrive, milliseconds. Default 60,000. */
+  readonly bodyMsMax: number
   /** Ranged reads at the same time, over all requests. Default 64; a Worker may have 6 connections. */
   readonly getsInFlightMax: number
   /** Ranged reads at the same time of one request. Default 16. */
@@ -69,6 +71,7 @@ export const DEFAULT_LIMITS: PagestoreLimits = {
   uploadRetryDelayMs: 100,
   requestsMax: 1024,
   requestsPerPrincipalMax: 256,
+  bodyMsMax: 60_000,
   getsInFlightMax: 64,
   getsPerRequestMax: 16,
   getsWaitingMax: 4096,

@@ -18,6 +18,7 @@ import {
   type SegmentId,
   systemIdSource,
   systemTimers,
+  type Timers,
   type VolumeId,
   volumeIdFromBytes,
   webFrameCodec,
@@ -51,6 +52,7 @@ export class PagestoreServer {
   readonly #counters = newCounters()
   readonly #slots: RequestSlots
   readonly #admit: AdmitCall
+  readonly #timers: Timers
   readonly #telemetry: Telemetry
   readonly #calls: Calls<PageMethod>
   readonly #writer: SegmentWriter
@@ -76,6 +78,7 @@ export class PagestoreServer {
     this.#refs = options.refs
     this.#log = log
     this.#slots = slots
+    this.#timers = timers
     this.#admit = this.#admitting(options.admit)
     this.#telemetry = new Telemetry(options.telemetry ?? {}, () => idSource.nowMs())
     this.#calls = this.#newCalls()
@@ -88,7 +91,8 @@ export class PagestoreServer {
 
   /** What a handler lets strangers have before anybody has decided about their calls. */
   get handlerOptions(): FetchHandlerOptions {
-    return { requestBytesMax: this.limits.requestBytesMax, fieldsMax: FIELDS_MAX, admit: this.#admit }
+    const { requestBytesMax, bodyMsMax } = this.limits
+    return { requestBytesMax, fieldsMax: FIELDS_MAX, admit: this.#admit, bodyMsMax, timers: this.#timers }
   }
 
   mount(router: ConnectRouter): void {

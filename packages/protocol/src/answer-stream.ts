@@ -7,7 +7,7 @@ import { toConnectError } from './errors.ts'
 /** What a call with a stream of answers is asked for with, by all who speak protobuf. */
 export const STREAM_CONTENT_TYPE = 'application/connect+proto'
 
-type Method = DescMethodServerStreaming<DescMessage>
+type Method = DescMethodServerStreaming
 type Answers = AsyncIterator<MessageInitShape<DescMessage>>
 
 /** A method with a stream of answers, and what it does. */

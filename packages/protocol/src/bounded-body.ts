@@ -29,13 +29,13 @@ export function boundedBody(
 }
 
 async function* inspected(body: AsyncIterable<Uint8Array>, inspect: Inspect): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of body) {
-    try {
+  try {
+    for await (const chunk of body) {
       inspect(chunk)
-    } catch (error) {
-      throw toConnectError(error)
+      yield chunk
     }
-    yield chunk
+  } catch (error) {
+    throw toConnectError(error)
   }
 }
 

@@ -10,17 +10,14 @@ import {
   type Interceptor,
   type MethodImplSpec,
 } from '@connectrpc/connect'
-import {
-  type UniversalHandler,
-  type UniversalServerRequest,
-  universalServerRequestFromFetch,
-  universalServerResponseToFetch,
-} from '@connectrpc/connect/protocol'
+import { type UniversalHandler, type UniversalServerRequest, universalServerResponseToFetch } from '@connectrpc/connect/protocol'
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
+import { systemTimers, type Timers } from '@graft-ts/volume'
 import { answerStream, STREAM_CONTENT_TYPE, type StreamedMethod } from './answer-stream.ts'
 import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
 import { readEnveloped } from './read-enveloped.ts'
+import { RequestBody } from './request-body.ts'
 
 // Errors get their kind and code where they leave the service, whichever transport carries them.
 const wireErrors: Interceptor = (next) => async (request) => {
@@ -79,18 +76,26 @@ export type AdmitCall = (call: ArrivingCall) => void | Promise<void>
 export interface FetchHandlerOptions {
   /**
    * Larger messages are refused with `MESSAGE_TOO_LARGE` (kind `exhausted`), by their declared length or as soon as so much
-   * has arrived; the rest of such a body is left unread. JSON is taken up to 64 KiB.
+   * has arrived; the rest of such a body is thrown away. JSON is taken up to 64 KiB.
    */
   readonly requestBytesMax: number
   /**
    * Messages with more fields are refused with `MESSAGE_TOO_LARGE` before they are decoded, and the rest of their body is
-   * left unread. Each repetition and each field of a message within counts. Default 16,384.
+   * thrown away. Each repetition and each field of a message within counts. Default 16,384.
    */
   readonly fieldsMax?: number
   /** Asked before a body is read. Default: every call is. */
   readonly admit?: AdmitCall
+  /**
+   * How long a body may take to arrive, in milliseconds; then the call is refused with `BODY_TIMEOUT` (kind `unavailable`).
+   * Default 60,000, after which clients give up on a call.
+   */
+  readonly bodyMsMax?: number
+  /** Default: the runtime's. */
+  readonly timers?: Timers
 }
 
+const BODY_MS_MAX_DEFAULT = 60_000
 const FIELDS_MAX_DEFAULT = 16_384
 
 /**
@@ -101,7 +106,8 @@ export function toFetchHandler(
   routes: (router: ConnectRouter) => void,
   options: FetchHandlerOptions,
 ): (request: Request) => Promise<Response> {
-  const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit } = options
+  const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit, timers = systemTimers } = options
+  const time = { ms: options.bodyMsMax ?? BODY_MS_MAX_DEFAULT, timers }
   const gate = gateOf(admit)
   const router = createConnectRouter({ ...ROUTER_OPTIONS, requestGate: gate, readMaxBytes: requestBytesMax })
   routes(router)
@@ -112,16 +118,26 @@ export function toFetchHandler(
     const handler = handlers.get(pathname)
     if (handler === undefined) return new Response('not found', { status: 404 })
     if (request.method !== 'POST') return new Response('method not allowed', { status: 405, headers: { allow: 'POST' } })
-    const call = universalServerRequestFromFetch(request, {})
+    const body = new RequestBody(request, time)
     const contentType = request.headers.get('content-type') ?? ''
-    const body = boundedBody(bytesOf(call), handler.method, contentType, fieldsMax)
-    const called = streamed.get(pathname)
-    if (called !== undefined && isPlainStream(request.headers)) {
-      const readRequest = () => readEnveloped(called.method.input, body, requestBytesMax)
-      return answerStream(request, called, { admit: gate, readRequest })
-    }
-    return withDetail(universalServerResponseToFetch(await handler({ ...call, body })))
+    const bounded = boundedBody(body, handler.method, contentType, fieldsMax)
+    const called = isPlainStream(request.headers) ? streamed.get(pathname) : undefined
+    const answer =
+      called === undefined
+        ? await withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+        : await answerStream(request, called, {
+            admit: gate,
+            readRequest: () => readEnveloped(called.method.input, bounded, requestBytesMax),
+          })
+    // A proxy or server may leave out what it decides itself, such as this header; then the connection just ends.
+    if (!(await body.drain())) answer.headers.set('connection', 'close')
+    return answer
   }
+}
+
+function callOf(request: Request, body: AsyncIterable<Uint8Array>): UniversalServerRequest {
+  const { method, url, headers, signal } = request
+  return { httpVersion: '', method, url, header: headers, body, signal }
 }
 
 function gateOf(admit: AdmitCall | undefined): (context: HandlerContext) => Promise<void> {
@@ -160,9 +176,6 @@ function streamedMethods(routes: (router: ConnectRouter) => void): ReadonlyMap<s
 function isPlainStream(headers: Headers): boolean {
   return headers.get('content-type') === STREAM_CONTENT_TYPE && !headers.has('connect-content-encoding')
 }
-
-// A body that comes through `fetch` is bytes; other carriers may have parsed it.
-const bytesOf = ({ body }: UniversalServerRequest): AsyncIterable<Uint8Array> => body as AsyncIterable<Uint8Array>
 
 /** Gives an error that the router itself answered with, before any service was asked, the detail that all others have. */
 async function withDetail(response: Response): Promise<Response> {

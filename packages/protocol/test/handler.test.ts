@@ -15,6 +15,7 @@ import {
 import { SNAPSHOT } from './samples.ts'
 import { handlerOf, overHttp, StoreError } from './stand-ins.ts'
 
+const MEBIBYTE = 2 ** 20
 const URL_OF = (method: string) => `http://graft.test/graft.v1.MetaService/${method}`
 const post = (method: string, body: BodyInit | null, headers: Record<string, string> = { 'content-type': 'application/proto' }) =>
   new Request(URL_OF(method), { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
@@ -103,6 +104,18 @@ describe('I11: bodies that are no message', () => {
   })
 })
 
+/** A body of chunks of 1 MiB, and how much of it was taken. */
+function counted(byteLength: number) {
+  let sent = 0
+  const chunk = new Uint8Array(MEBIBYTE)
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    if (sent >= byteLength) return controller.close()
+    sent += chunk.length
+    controller.enqueue(chunk)
+  }
+  return { body: new ReadableStream({ pull }, { highWaterMark: 0 }), sent: () => sent }
+}
+
 describe('requestBytesMax', () => {
   const bodyOf = (bytes: number) => {
     const empty = toBinary(CommitRequestSchema, create(CommitRequestSchema, { own: new Uint8Array(900) }))
@@ -122,27 +135,29 @@ describe('requestBytesMax', () => {
     expect(commit).not.toHaveBeenCalled()
   })
 
-  test('a declared length is believed before anything is read', async () => {
-    let pulls = 0
-    const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 })
-    const headers = { 'content-type': 'application/proto', 'content-length': '1001' }
-    expect(await errorOf(await commitHandler(post('Commit', body, headers)))).toEqual(TOO_LARGE)
-    expect(pulls).toBe(0)
+  test('what is left of a refused body is thrown away, so that its connection can be used again', async () => {
+    const { body, sent } = counted(20 * MEBIBYTE)
+    const response = await commitHandler(post('Commit', body))
+    expect(response.headers.get('connection')).toBeNull()
+    expect(await errorOf(response)).toEqual(TOO_LARGE)
+    expect(sent()).toBe(20 * MEBIBYTE)
   })
 
-  test('a body that never ends is left as soon as it is over', async () => {
-    let sent = 0
-    const endless = new ReadableStream(
-      {
-        pull(controller) {
-          sent += 100
-          controller.enqueue(new Uint8Array(100))
-        },
-      },
-      { highWaterMark: 0 },
-    )
-    expect(await errorOf(await commitHandler(post('Commit', endless)))).toEqual(TOO_LARGE)
-    expect(sent).toBe(1100)
+  test('a body that never ends is left at a bound, and its connection given up', async () => {
+    const { body, sent } = counted(Number.POSITIVE_INFINITY)
+    const response = await commitHandler(post('Commit', body))
+    expect(response.headers.get('connection')).toBe('close')
+    expect(await errorOf(response)).toEqual(TOO_LARGE)
+    expect(sent()).toBeLessThanOrEqual(66 * MEBIBYTE)
+  })
+
+  test('a declared length beyond that bound is believed before anything is read', async () => {
+    const { body, sent } = counted(Number.POSITIVE_INFINITY)
+    const headers = { 'content-type': 'application/proto', 'content-length': `${64 * MEBIBYTE + 1}` }
+    const response = await commitHandler(post('Commit', body, headers))
+    expect(response.headers.get('connection')).toBe('close')
+    expect(await errorOf(response)).toEqual(TOO_LARGE)
+    expect(sent()).toBe(0)
   })
 
   test('a body that ends early or goes on longer than declared is invalid', async () => {

@@ -1,11 +1,13 @@
 import { ProtocolError } from '../errors.ts'
 
-/** How many calls a store works on at a time. */
+/** What calls may take of a store that has not looked at them yet. */
 export interface RequestLimits {
   /** Calls of the handler under way at a time. */
   readonly requestsMax: number
   /** Calls of one principal under way at a time. */
   readonly requestsPerPrincipalMax: number
+  /** How long a request body may take to arrive, milliseconds. */
+  readonly bodyMsMax: number
 }
 
 // About what a request takes while a store is busy.
@@ -18,7 +20,7 @@ export class RequestSlots {
   readonly #inAll = new Set<AbortSignal>()
   readonly #of = new Map<string, number>()
 
-  constructor(limits: RequestLimits) {
+  constructor(limits: Omit<RequestLimits, 'bodyMsMax'>) {
     this.#max = limits.requestsMax
     this.#perPrincipalMax = limits.requestsPerPrincipalMax
   }

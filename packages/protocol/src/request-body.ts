@@ -1,0 +1,79 @@
+import type { Timers } from '@graft-ts/volume'
+import { ProtocolError } from './errors.ts'
+
+// What a refused body may still send, so that its connection can be used again: more than one message of any store.
+const DRAIN_BYTES_MAX = 64 * 2 ** 20
+
+/** How long a body may take. */
+export interface BodyTime {
+  readonly ms: number
+  readonly timers: Timers
+}
+
+/**
+ * The body of a request, which has to come within a time, and which is read to its end whatever becomes of the call.
+ *
+ * Over HTTP/1.1 an answer can only be relied upon once the whole request has been taken: whoever still sends when the other side
+ * closes loses what that has said, and a refusal would look like an unknown outcome.
+ */
+export class RequestBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  readonly #declaredBytes: number
+  readonly #time: BodyTime
+  #isOver: boolean
+  #tooLate: Promise<never> | undefined
+  #cancelTimer: () => void = () => undefined
+
+  constructor(request: Request, time: BodyTime) {
+    this.#reader = request.body?.getReader()
+    this.#declaredBytes = Number(request.headers.get('content-length') ?? 0)
+    this.#isOver = this.#reader === undefined
+    this.#time = time
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Throws {@link ProtocolError} `BODY_TIMEOUT`; what reading from the sender throws. */
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#reader === undefined || this.#isOver) return { done: true, value: undefined }
+    const { done, value } = await Promise.race([this.#reader.read(), (this.#tooLate ??= this.#startTimer())])
+    if (!done) return { done, value }
+    this.#isOver = true
+    this.#cancelTimer()
+    return { done, value: undefined }
+  }
+
+  /**
+   * Takes what is left of it, and forgets it.
+   *
+   * @returns Whether its end was reached; `false`: it is too long, too slow, or cut off, and its connection is of no more use.
+   */
+  async drain(): Promise<boolean> {
+    try {
+      if (!this.#isOver && this.#declaredBytes > DRAIN_BYTES_MAX) return false
+      let bytes = 0
+      for await (const chunk of this) {
+        bytes += chunk.length
+        if (bytes > DRAIN_BYTES_MAX) return false
+      }
+      return true
+    } catch {
+      return false
+    } finally {
+      this.#cancelTimer()
+    }
+  }
+
+  #startTimer(): Promise<never> {
+    const { ms, timers } = this.#time
+    const tooLate = new Promise<never>((_, reject) => {
+      const refuse = (): void => reject(new ProtocolError('BODY_TIMEOUT', `the body of a request took too long, most=${ms} ms`))
+      this.#cancelTimer = timers.start(refuse, ms)
+    })
+    // Between two reads nobody listens.
+    tooLate.catch(() => undefined)
+    return tooLate
+  }
+}
