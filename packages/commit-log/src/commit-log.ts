@@ -167,8 +167,14 @@ export class CommitLog {
     const layers = await this.#layersOf({ lsn, own: attempt.own, floor: attempt.floor }, order)
     const commit = await writeCommit(attempt, { volumeId, base, layers, nowMs: nowMs(), codec })
     const createdMs = nowMs()
+    const whole = this.#heads.checkWhole()
+    // What it says counts once the create is over.
+    whole.catch(() => undefined)
     const isCreated = await this.#create(commit, options.signal)
     if (!isCreated) return this.#outcomeAfter(attempt, await this.#taken(lsn, options.signal, undefined), options.signal)
+    await whole.catch((error: unknown) => {
+      throw isHorizon(error) ? error : undecided(lsn, error)
+    })
     memory.keepRecord({ record: commit.record, sealed: commit.sealed })
     if (order !== undefined) this.#orders.addCommit(order, commit.record)
     this.#heads.seeNewest(lsn, createdMs)
@@ -232,7 +238,7 @@ export class CommitLog {
       if (isTypedError(error) && error.code === 'COMMIT_MISSING') return undefined
       throw error
     })
-    if (sections === undefined) await this.#stored(range.until, signal)
+    if (sections === undefined) await Promise.all([this.#stored(range.until, signal), this.#heads.checkWhole()])
     else this.#heads.see(range.until)
     return sections ?? readSections(records, this.volumeId, range)
   }
@@ -309,6 +315,11 @@ export class CommitLog {
     if (head === undefined) return this.#unknownVolume()
     return new CommitLogError('LSN_FUTURE', `no such commit yet, lsn=${lsn} head=${head}`)
   }
+}
+
+/** Whether somebody may have deleted what was just created again: then it is no commit, and never will be. */
+function isHorizon(error: unknown): boolean {
+  return isTypedError(error) && error.code === 'HORIZON_UNSUPPORTED'
 }
 
 function undecided(lsn: Lsn, cause: unknown): CommitLogError {

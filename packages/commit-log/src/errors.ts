@@ -10,8 +10,9 @@ export type CommitLogErrorCode =
   | 'COMMIT_PAGE_BEYOND_END'
   | 'COMMIT_PAGE_WITHOUT_CONTENT'
   | 'LOG_ABORTED'
+  | 'HORIZON_UNSUPPORTED'
 
-type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown' | 'aborted'
+type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown' | 'aborted' | 'unsupported'
 
 const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   VOLUME_UNKNOWN: 'missing',
@@ -24,6 +25,7 @@ const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   COMMIT_PAGE_BEYOND_END: 'invalid',
   COMMIT_PAGE_WITHOUT_CONTENT: 'invalid',
   LOG_ABORTED: 'aborted',
+  HORIZON_UNSUPPORTED: 'unsupported',
 }
 
 /** A volume, position or attempt that the log cannot serve. The code decides the kind. */

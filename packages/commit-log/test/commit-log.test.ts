@@ -294,55 +294,6 @@ describe('refreshes of the head are shared', () => {
   })
 })
 
-describe('a head that may be stale', () => {
-  function openAt(store: ObjectStore, id: ReturnType<typeof volumeId>, clock: { ms: number }): CommitLog {
-    return createCommitLogs({ store, nowMs: () => clock.ms, codec: rawCodec }).volume(id)
-  }
-
-  test('costs nothing while it is young enough, and is never older than allowed', async () => {
-    const store = metered(new MemoryStore())
-    const id = volumeId()
-    const clock = { ms: 1000 }
-    const reader = openAt(store, id, clock)
-    const writer = openAt(store, id, { ms: 1000 })
-    await appendAll(writer, 3)
-    expect((await reader.pull(0 as Lsn, { maxStalenessMs: 100 })).head.lsn).toBe(3)
-    await writer.append(attemptOf(step([9], 50), 3))
-    store.reset()
-    clock.ms = 1100
-    expect((await reader.pull(1 as Lsn, { maxStalenessMs: 100 })).head.lsn).toBe(3)
-    expect(store.counts.get).toBe(0)
-    expect((await reader.pull(1 as Lsn, { maxStalenessMs: 99 })).head.lsn).toBe(4)
-    expect((await reader.pull(1 as Lsn)).head.lsn).toBe(4)
-  })
-
-  test('atLeast overrides it', async () => {
-    const store = new MemoryStore()
-    const id = volumeId()
-    const reader = openAt(store, id, { ms: 1000 })
-    const writer = openAt(store, id, { ms: 1000 })
-    await appendAll(writer, 3)
-    await reader.head()
-    await writer.append(attemptOf(step([9], 50), 3))
-    expect((await reader.head({ maxStalenessMs: 1e9 }))?.lsn).toBe(3)
-    expect((await reader.head({ maxStalenessMs: 1e9, atLeast: 4 as Lsn }))?.lsn).toBe(4)
-    await expect(reader.pull(9 as Lsn, { maxStalenessMs: 1e9 })).rejects.toMatchObject({ code: 'LSN_FUTURE' })
-  })
-
-  test('a commit of its own is as good as a read; a clock that went back is not believed', async () => {
-    const store = metered(new MemoryStore())
-    const clock = { ms: 1000 }
-    const log = openAt(store, volumeId(), clock)
-    await appendAll(log, 3)
-    store.reset()
-    expect((await log.head({ maxStalenessMs: 1 }))?.lsn).toBe(3)
-    expect(store.counts.get).toBe(0)
-    clock.ms = 999
-    await log.head({ maxStalenessMs: 1e9 })
-    expect(store.counts.get).toBe(1)
-  })
-})
-
 describe('a commit by time', () => {
   async function logWithTimes(times: readonly number[]) {
     const store = metered(new MemoryStore())
@@ -412,11 +363,11 @@ describe('the head hint is never believed', () => {
     expect((await other().head())?.lsn).toBe(70)
   })
 
-  test('a volume without commits costs one read, and the hint the first time', async () => {
+  test('a volume without commits costs one read, and the hint and the horizon the first time', async () => {
     const store = metered(new MemoryStore())
     const { log, other, id } = open(store)
     expect(await log.head()).toBeUndefined()
-    expect(store.counts.get).toBe(2)
+    expect(store.counts.get).toBe(3)
     store.reset()
     expect(await log.head()).toBeUndefined()
     expect(store.counts.get).toBe(1)

@@ -123,6 +123,7 @@ export class LongHistory {
     if (key === storeKeys.head(this.volumeId)) {
       return this.hint === undefined ? undefined : part(encodeHeadHint(this.hint as Lsn), undefined)
     }
+    if (key === storeKeys.horizon(this.volumeId)) return undefined
     const lsn = Number.parseInt(key.slice(storeKeys.commitsPrefix(this.volumeId).length), 16)
     if (lsn > this.head) return this.#written.get(key, options)
     let record = this.#records.get(lsn)

@@ -1,6 +1,6 @@
 import { Splinter } from '@graft-ts/splinter'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { LSN_NONE, type Lsn } from '@graft-ts/volume'
+import { LSN_NONE, type Lsn, newSegmentId, systemIdSource } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { type CommitLog, createCommitLogs } from '../src/index.ts'
 import { attemptOf, rawCodec, volumeId } from './history.ts'
@@ -40,11 +40,11 @@ describe('commits', () => {
     const { store, tally } = inRounds(new MemoryStore())
     const log = createCommitLogs({ store, nowMs: () => 7, codec: rawCodec }).volume(volumeId())
     for (let base = 0; base < 300; base++) {
-      // The first one cannot know that there is none.
-      if (base > 0) tally.reset()
+      tally.reset()
       const pages = [1 + (base % 40)]
       expect(await log.append(attemptOf({ pages, pageCount: 40, floor: undefined }, base))).toMatchObject({ type: 'committed' })
-      expect([base, tally.reads, tally.rounds.length]).toEqual([base, 0, 1])
+      // The first one looks beside it whether the log has a horizon.
+      expect([base, tally.reads, tally.rounds.length]).toEqual([base, base === 0 ? 1 : 0, 1])
     }
   })
 
@@ -119,6 +119,25 @@ describe('pulls', () => {
     }
   })
 
+  test('a cold one over records that are longer than their first read is one round more', async () => {
+    const { store, tally } = inRounds(new MemoryStore())
+    const id = volumeId()
+    const open = () => createCommitLogs({ store, nowMs: () => 7, codec: rawCodec }).volume(id)
+    const writer = open()
+    const pages = Array.from({ length: 5000 }, (_, i) => 7 * i + 1)
+    for (let base = 0; base < 7; base++) {
+      const { inline: _, ...attempt } = attemptOf({ pages: [], pageCount: 50_000, floor: undefined }, base)
+      const own = Splinter.from(pages.map((page) => page + base))
+      const frames = { lengths: new Uint32Array(79).fill(100), checksums: new BigUint64Array(79) }
+      await writer.append({ ...attempt, own, refs: [{ segmentId: newSegmentId(systemIdSource), pages: own, offset: 0, frames }] })
+    }
+    const log = open()
+    await log.head()
+    tally.reset()
+    expect((await log.pull(LSN_NONE, { maxStalenessMs: 1000 })).changes.pages.size).toBe(35_000)
+    expect(tally.rounds).toHaveLength(2)
+  })
+
   test('costs the same rounds after ten thousand commits and after a million', async () => {
     for (const head of [10_000, MILLION]) {
       const { log, tally } = openCold(head)
@@ -130,6 +149,16 @@ describe('pulls', () => {
 })
 
 describe('the head', () => {
+  test('whose record there is no room for is read again in the round that finds out that nothing is new', async () => {
+    const history = historyOf(MILLION)
+    const { store, tally } = inRounds(history.store)
+    const log = createCommitLogs({ store, nowMs: () => 7, codec: rawCodec, cacheBytesMax: 1 }).volume(history.volumeId)
+    await log.head()
+    tally.reset()
+    expect((await log.head())?.lsn).toBe(MILLION)
+    expect(tally.rounds).toEqual([{ reads: 2, writes: 0 }])
+  })
+
   test('is found within three rounds of a hint that is up to a thousand commits old', async () => {
     for (let age = 0; age <= 1000; age += age < 70 ? 1 : 31) {
       const { history, log, tally } = openCold(MILLION)

@@ -3,6 +3,7 @@ import type { CommitRecord, Lsn } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { createCommitLogs } from '../../src/index.ts'
 import { LogMemory } from '../../src/log-memory.ts'
+import type { ChangeOrder } from '../../src/order/change-order.ts'
 import { OrderKeeper } from '../../src/order/order-keeper.ts'
 import type { RecordCache } from '../../src/record-cache.ts'
 import type { StoredCommit } from '../../src/stored-commit.ts'
@@ -50,6 +51,18 @@ describe('an order that several calls bring up to date', () => {
       const { pages, floor } = order?.changesSince(since as Lsn) ?? {}
       expect({ since, pages: [...(pages ?? [])], floor }).toEqual({ since, ...naiveChanges(steps, since, 11) })
     }
+  })
+
+  test('is not moved back by a commit of its own that it has taken in already', async () => {
+    const { keeper, recordAt, answerAll } = await openKeeper()
+    const first = keeper.cover(0 as Lsn, recordAt(11))
+    answerAll()
+    const order = (await first) as ChangeOrder
+    keeper.addCommit(order, recordAt(9))
+    expect(order.lsn).toBe(11)
+    keeper.addCommit(order, recordAt(12))
+    expect(order.lsn).toBe(12)
+    expect([...(order.changesSince(8 as Lsn)?.pages ?? [])]).toEqual(naiveChanges(steps, 8, 12).pages)
   })
 
   test('reads what is newer and what is older in one round', async () => {
