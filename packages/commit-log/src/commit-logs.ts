@@ -2,6 +2,7 @@ import type { ObjectStore } from '@graft-ts/storage-adapters'
 import { type FrameCodec, type Lsn, type VolumeId, webFrameCodec } from '@graft-ts/volume'
 import { LRUCache } from 'lru-cache'
 import { CommitLog } from './commit-log.ts'
+import { CommitLogError } from './errors.ts'
 import type { LogContext } from './log-context.ts'
 import { LogMemory } from './log-memory.ts'
 import { RecordCache } from './record-cache.ts'
@@ -38,9 +39,13 @@ export interface CommitLogsOptions {
   readonly cacheBytesMax?: number
 }
 
-/** Opens the commit logs of a store. Nothing is read before a log is used. */
+/**
+ * Opens the commit logs of a store. Nothing is read before a log is used.
+ *
+ * @throws `CommitLogError` `LOG_OPTIONS` if the memory is not a positive integer.
+ */
 export function createCommitLogs(options: CommitLogsOptions): CommitLogs {
-  const memory = new LogMemory(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT)
+  const memory = new LogMemory(checkBytes(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT))
   const listeners = new Set<AdvanceListener>()
   const context: LogContext = {
     store: options.store,
@@ -70,6 +75,11 @@ export function createCommitLogs(options: CommitLogsOptions): CommitLogs {
       return memory.byteLength
     },
   }
+}
+
+function checkBytes(cacheBytesMax: number): number {
+  if (Number.isSafeInteger(cacheBytesMax) && cacheBytesMax > 0) return cacheBytesMax
+  throw new CommitLogError('LOG_OPTIONS', `the bytes of memory must be a positive integer, cacheBytesMax=${cacheBytesMax}`)
 }
 
 function tell(listener: AdvanceListener, volumeId: VolumeId, lsn: Lsn): void {

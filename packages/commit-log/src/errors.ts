@@ -11,6 +11,7 @@ export type CommitLogErrorCode =
   | 'COMMIT_PAGE_WITHOUT_CONTENT'
   | 'LOG_ABORTED'
   | 'HORIZON_UNSUPPORTED'
+  | 'LOG_OPTIONS'
 
 type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown' | 'aborted' | 'unsupported'
 
@@ -26,6 +27,7 @@ const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   COMMIT_PAGE_WITHOUT_CONTENT: 'invalid',
   LOG_ABORTED: 'aborted',
   HORIZON_UNSUPPORTED: 'unsupported',
+  LOG_OPTIONS: 'invalid',
 }
 
 /** A volume, position or attempt that the log cannot serve. The code decides the kind. */

@@ -1,5 +1,14 @@
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import { decodeCommit, type Lsn, layerCountMax, sealedLength, storeKeys, type VolumeId } from '@graft-ts/volume'
+import {
+  decodeCommit,
+  isTypedError,
+  type Lsn,
+  layerCountMax,
+  RecordError,
+  sealedLength,
+  storeKeys,
+  type VolumeId,
+} from '@graft-ts/volume'
 import { CommitLogError } from './errors.ts'
 import type { LogMemory } from './log-memory.ts'
 import type { StoredCommit } from './stored-commit.ts'
@@ -60,9 +69,11 @@ export class RecordCache {
   async #readSealed(key: string, layers: number, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     const firstBytes = FIRST_READ_BYTES[layers]
     const withSignal = signal === undefined ? {} : { signal }
-    const first = await this.#store.get(key, {
-      ...withSignal,
-      ...(firstBytes !== undefined && { range: { offset: 0, length: firstBytes } }),
+    const range = firstBytes !== undefined && { range: { offset: 0, length: firstBytes } }
+    const first = await this.#store.get(key, { ...withSignal, ...range }).catch((error: unknown) => {
+      // No range begins within an object without bytes.
+      if (!isTypedError(error) || error.code !== 'STORE_RANGE') throw error
+      throw new RecordError('RECORD_TRUNCATED', `an empty object where a commit should be, key=${key}`, { cause: error })
     })
     if (first === undefined) return undefined
     const length = sealedLength(first.bytes)

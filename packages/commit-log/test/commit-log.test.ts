@@ -419,7 +419,7 @@ describe('I11: stored bytes are checked before they are believed', () => {
     await appendAll(log, 1)
     const key = storeKeys.commit(id, 1 as Lsn)
     const whole = (await store.get(key))?.bytes as Uint8Array
-    for (const length of [1, 20, 30]) {
+    for (const length of [0, 1, 20, 30]) {
       await store.put(key, whole.subarray(0, length))
       await expect(other().record(1 as Lsn)).rejects.toMatchObject({ code: 'RECORD_TRUNCATED', kind: 'corrupt' })
     }

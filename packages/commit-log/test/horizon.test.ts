@@ -42,6 +42,12 @@ describe('I10: a log with a horizon is refused by who starts cold', () => {
     await expect(call(open(store, id))).rejects.toMatchObject(UNSUPPORTED)
   })
 
+  test('locate and changes behind a gap, up to a commit that is there', async () => {
+    const { store, id } = await collected(6)
+    await expect(open(store, id).locate(7 as Lsn, Splinter.from([1]))).rejects.toMatchObject(UNSUPPORTED)
+    await expect(open(store, id).changes(0 as Lsn, 7 as Lsn)).rejects.toMatchObject(UNSUPPORTED)
+  })
+
   test('the first commit of a volume whose first commits were deleted is none', async () => {
     for (const deleted of [7, 8]) {
       const { store, id } = await collected(deleted)
@@ -75,4 +81,5 @@ test('I6: a commit is undecided while nobody can say whether the log has a horiz
   await expect(log.append(attempt)).rejects.toMatchObject({ kind: 'unknown', code: 'COMMIT_UNDECIDED' })
   isDown = false
   expect(await log.append(attempt)).toMatchObject({ type: 'committed', snapshot: { lsn: 1 } })
+  expect((await log.head())?.lsn).toBe(1)
 })

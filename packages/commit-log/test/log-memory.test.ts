@@ -90,6 +90,11 @@ describe('memory is bounded in bytes over all volumes', () => {
     expect(most).toBeGreaterThan(bytesMax / 2)
   })
 
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('%d bytes are refused at once', (cacheBytesMax) => {
+    const refused = (): unknown => open(cacheBytesMax)
+    expect(refused).toThrow(expect.objectContaining({ kind: 'invalid', code: 'LOG_OPTIONS' }))
+  })
+
   test('an order counts the record that it holds on to', async () => {
     const [volume] = (await writeVolumes(1, [1, 1000, 200])) as [Volume]
     const record = await open(2 ** 20)

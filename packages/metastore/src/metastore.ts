@@ -6,7 +6,11 @@ import { MetastoreServer } from './service.ts'
 
 /** A meta store: functions to be mounted somewhere. */
 export interface Metastore {
-  /** Adds the meta service to a Connect router. */
+  /**
+   * Adds the meta service to a Connect router. What a stranger may send before anybody is asked is then that router's
+   * affair: neither `admit` nor `requestsMax` counts there, and bodies are as large and have as many fields as it allows.
+   * The limits of what a message holds, and those of principals, count.
+   */
   readonly routes: (router: ConnectRouter) => void
   /** Answers one HTTP request. */
   readonly handler: (request: Request) => Promise<Response>
