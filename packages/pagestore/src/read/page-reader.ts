@@ -1,4 +1,4 @@
-import type { CommitLogs } from '@graft-ts/commit-log'
+import type { CommitLogs, PageLocation } from '@graft-ts/commit-log'
 import { Splinter } from '@graft-ts/splinter'
 import { type CommitRecord, isTypedError, LSN_NONE, type Lsn, type PageSet, type PageSize, type VolumeId } from '@graft-ts/volume'
 import { PagestoreError } from '../errors.ts'
@@ -67,15 +67,33 @@ export class PageReader {
     const { volumeId, lsn, wanted } = request
     const { logs, counters, ranges } = this.#options
     if (lsn === LSN_NONE) throw new PagestoreError('READ_LSN', 'there is nothing to read before the first commit, lsn=0')
-    const log = logs.volume(volumeId)
-    const record = await log.record(lsn, { signal })
+    const record = await logs.volume(volumeId).record(lsn, { signal })
     const useful = this.#usefulOf(request, record)
-    const located = await log.locate(lsn, wanted.union(useful), { signal })
-    const whole = planRead(volumeId, record.pageSize, located)
+    const whole = await this.#plan(request, useful, record.pageSize, signal)
     const plan = ranges.isBusy ? withoutUsefulFrames(whole, wanted) : whole
     counters.usefulPagesDropped += pageCountOf(whole) - pageCountOf(plan)
     if (plan.zeroPages.length > 0) yield this.#zeroGroup(plan.zeroPages)
     yield* this.#readFrames(plan, wanted, record.pageSize, signal)
+  }
+
+  /** What has to be read. Useful pages whose place cannot be found out are left out, which wanted ones never are. */
+  async #plan({ volumeId, lsn, wanted }: PageRead, useful: Splinter, pageSize: PageSize, signal: AbortSignal): Promise<ReadPlan> {
+    const log = this.#options.logs.volume(volumeId)
+    const locateUseful = async (): Promise<PageLocation[]> => {
+      if (useful.size === 0) return []
+      try {
+        const located = await log.locate(lsn, useful, { signal })
+        planRead(volumeId, pageSize, located)
+        return located
+      } catch (error) {
+        if (signal.aborted || !isTypedError(error)) throw error
+        this.#options.counters.usefulPagesDropped += useful.size
+        return []
+      }
+    }
+    // Both share the records that they read, so that the second one costs no round of its own.
+    const [located, welcome] = await Promise.all([log.locate(lsn, wanted, { signal }), locateUseful()])
+    return planRead(volumeId, pageSize, [...located, ...welcome])
   }
 
   /** The useful pages that are read: none beyond the end, no more than the limits leave room for. */

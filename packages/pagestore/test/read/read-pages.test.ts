@@ -1,7 +1,8 @@
+import { Splinter } from '@graft-ts/splinter'
 import { type ByteRange } from '@graft-ts/storage-adapters'
-import { frameRange, storeKeys } from '@graft-ts/volume'
+import { frameRange, idToBytes, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { openHarness, outcomeOf, pagesOf, range } from '../harness.ts'
+import { openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
 import { withVolume } from './with-volume.ts'
 
@@ -49,6 +50,36 @@ describe('reading pages', () => {
     for (const answer of answers) for (const [index, { bytes }] of answer) expect(bytes).toEqual(pages.get(index))
     expect(store.counts.get).toBe(1)
     expect(pagestore.metrics()).toMatchObject({ gets: 1, framesRead: 1, readRequests: 100, pagesRead: 100 })
+  })
+
+  test('100 readers of one cold frame, of whom some leave: still one GET, and the others are answered', async () => {
+    const { client, volumeId, lsn, pages, store, scripted } = await withVolume(64)
+    let open = (): void => undefined
+    let signal: AbortSignal | undefined
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    scripted.onGet = async (forward, key, options) => {
+      signal = options?.signal
+      await gate
+      return forward(key, options)
+    }
+    const readers = range(1, 100).map((i) => ({ i, controller: new AbortController() }))
+    const outcomes = readers.map(async ({ i, controller }) => {
+      const wanted = Splinter.from([(i % 64) + 1]).toBytes()
+      const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted }
+      for await (const group of client.readPages(request, { signal: controller.signal })) {
+        expect(group.data).toEqual(pages.get((i % 64) + 1))
+      }
+    })
+    const settled = Promise.allSettled(outcomes)
+    await settle()
+    for (const { controller } of readers.slice(0, 99)) controller.abort()
+    await settle()
+    expect(signal?.aborted).toBe(false)
+    open()
+    expect((await settled).filter(({ status }) => status === 'fulfilled').length).toBe(1)
+    expect(store.counts.get).toBe(1)
   })
 
   test('a cold scan of 2,000 pages reads at most 1.05 of their stored bytes', async () => {

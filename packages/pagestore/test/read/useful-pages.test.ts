@@ -1,7 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { frameRange, idToBytes, storeKeys } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { outcomeOf, pagesOf, range, settle } from '../harness.ts'
+import { openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
 import { withVolume } from './with-volume.ts'
 
 describe('also useful pages', () => {
@@ -46,6 +46,20 @@ describe('also useful pages', () => {
     await memory.delete(storeKeys.segment(ref.segmentId as never))
     expect([...(await read(volumeId, second, [1], [100])).keys()]).toEqual([1])
     expect(await outcomeOf(read(volumeId, second, [100]))).toBe('corrupt SEGMENT_MISSING')
+  })
+
+  test('whose commit cannot be read are left out; the wanted pages come', async () => {
+    const { write, commit, volumeId, lsn, memory } = await withVolume(3)
+    const ref = await write(volumeId, pagesOf([100]))
+    const second = await commit(volumeId, { base: lsn, pageCount: 100, refs: [ref] })
+    const third = await commit(volumeId, { base: second, pageCount: 100, refs: [await write(volumeId, pagesOf([1]))] })
+    const cold = openHarness({ wrap: () => memory })
+    // Commit 2 tells what changed in it and before; commit 3 alone tells who wrote page 1.
+    await memory.delete(storeKeys.commit(volumeId, lsn))
+    const answer = await cold.read(volumeId, third, [1], [2])
+    expect([...answer.keys()]).toEqual([1])
+    expect(cold.pagestore.metrics().usefulPagesDropped).toBe(1)
+    expect(await outcomeOf(cold.read(volumeId, third, [2]))).toBe('corrupt COMMIT_MISSING')
   })
 
   test('are read after the wanted ones, wherever they lie', async () => {
