@@ -87,7 +87,7 @@ async function writeRows(
         bare.load.sendAll(writes.map((write) => ({ ...write, path: `/w/${key++}`, headers: { 'x-side': 'write' } }))),
     })
     const rows: Measurement[] = [rateRow(name, times, codec === 'raw' ? RAW_TARGET : undefined)]
-    if (!isDurable) rows.push(...(await costRows(name, source, codec, { ours, bare })))
+    if (!isDurable) rows.push(...(await costRows(name, { ours, bare })))
     if (codec === 'raw') rows.push(await oneVolumeRow(name, writes, ours.load))
     return rows
   })
@@ -121,7 +121,7 @@ async function oneVolumeRow(name: string, writes: readonly ReadyRequest[], load:
 }
 
 /** What memory the servers took at most, and what lies on the store for each page. */
-async function costRows(name: string, _source: PageSource, _codec: Codec, { ours, bare }: Sides): Promise<Measurement[]> {
+async function costRows(name: string, { ours, bare }: Sides): Promise<Measurement[]> {
   const pages = (ROUNDS + 1) * REQUESTS * REQUEST_PAGES
   const perMillion = (count: number): number => (count / pages) * 1e6
   const [stored, plain] = [await filesIn(ours.folder), await filesIn(bare.folder)]
@@ -145,7 +145,7 @@ async function costRows(name: string, _source: PageSource, _codec: Codec, { ours
     {
       ...common,
       case: `${name}: objects, per million pages`,
-      unit: '',
+      unit: 'objects',
       ours: perMillion(stored.count),
       baseline: perMillion(plain.count),
     },

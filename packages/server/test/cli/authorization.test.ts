@@ -264,3 +264,19 @@ describe('where a token comes from', () => {
     }
   })
 })
+
+test('graft-ts serve --cors: pages of these origins may call it, others may not', async () => {
+  const { url } = await serve(await temporaryFolder(), [
+    '--allow-everybody',
+    '--cors',
+    'https://app.example',
+    'https://two.example',
+  ])
+  const allowedFor = async (origin: string) => {
+    const headers = { origin, 'access-control-request-method': 'POST' }
+    const answer = await fetch(`${url}/graft.v1.PageService/ReadPages`, { method: 'OPTIONS', headers })
+    return answer.headers.get('access-control-allow-origin')
+  }
+  expect(await allowedFor('https://two.example')).toBe('https://two.example')
+  expect(await allowedFor('https://other.example')).toBeNull()
+})

@@ -18,6 +18,7 @@ interface ServeOptions extends AuthorizationOptions {
   readonly role: ServerRoles
   readonly refKeys?: string | undefined
   readonly allowRemote?: boolean | undefined
+  readonly cors?: readonly string[] | undefined
   readonly fsync: boolean
   readonly verbose?: boolean | undefined
 }
@@ -36,6 +37,7 @@ export function addServe(program: Command, makeContext: MakeContext): void {
     .addOption(new Option('--role <role>', 'which stores to serve').choices(['both', 'meta', 'pages']).default('both' as const))
     .option('--ref-keys <file>', 'keys that sign segment refs; the same for a meta store and a page store of their own')
     .option('--allow-remote', 'allow an address that other machines can reach')
+    .option('--cors <origin...>', "let pages of these origins call it from browsers, such as https://app.example; '*': all")
     .option('--jwt-issuer <name>', 'let in those who have a signed token of this issuer')
     .option('--jwt-audience <name>', 'the name of this deployment in tokens')
     .option(
@@ -77,6 +79,7 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
       allowRemote: options.allowRemote === true,
       authorize,
       ...(refKeys !== undefined && { refKeys }),
+      ...(options.cors !== undefined && { cors: { origins: options.cors } }),
       log,
     })
     const result = { url: server.url, port: server.port, role: options.role, store: options.store }
