@@ -60,8 +60,7 @@ export class AutoSync {
 
   /** Something about the volume has changed. */
   changed(): void {
-    // Before it is tried again after a failure, time has to pass, whatever else happens.
-    if (this.#failures > 0 || this.#isRunning || !this.#options.connectivity.isOnline()) return
+    if (this.#isRunning) return
     const step = this.#nextStep()
     // Local commits that come together go together.
     if (step !== undefined) this.#wake(step === 'push' ? this.#options.settings.pushDelayMs : 0)
@@ -76,6 +75,7 @@ export class AutoSync {
   }
 
   #wake(delayMs: number): void {
+    // Whatever else happens, time has to pass before something that failed is tried again.
     if (this.#cancelTimer !== undefined || this.#options.closing.aborted) return
     this.#cancelTimer = this.#options.retry.timers.start(() => {
       this.#cancelTimer = undefined
@@ -102,7 +102,6 @@ export class AutoSync {
     } finally {
       this.#isRunning = false
     }
-    if (this.#failures === 0) this.changed()
   }
 
   async #do(step: Step): Promise<void> {

@@ -216,6 +216,19 @@ describe('a client that syncs by itself', () => {
     expect(mine.status()).toMatchObject({ sync: 'synced', base: { lsn: 2 } })
   })
 
+  test('does not count failures of the time before it was back', async () => {
+    const connectivity = switchable()
+    const { timers, world, mine } = await two({}, { connectivity })
+    world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+    await write(mine, { 1: 11 })
+    await timers.advance(200_000)
+    connectivity.set(true)
+    await timers.advance(20)
+    world.fault = () => undefined
+    await timers.advance(200)
+    expect(mine.status()).toMatchObject({ sync: 'synced', base: { lsn: 2 } })
+  })
+
   test('brings a transaction of its own function along, wherever that was called from', async () => {
     const { timers, ours, mine } = await two()
     const second = await ours.client.createVolume({ pageSize: 512 as never })

@@ -109,6 +109,22 @@ describe('a watch', () => {
     expect(world.watchesOpen()).toBe(0)
   })
 
+  test('of several streams begins all of them again when one breaks', async () => {
+    const { timers, world, ours, writer } = await two({ world: { watch: { heartbeatMs: HEARTBEAT_MS, volumesMax: 2 } } })
+    const others = await Promise.all([1, 2, 3, 4, 5].map((stamp) => pushedVolume(writer.client, { 1: stamp })))
+    const volumes = await Promise.all(others.map(({ volumeId }) => ours.client.openVolume(volumeId)))
+    let begun = 0
+    world.before = async (method) => {
+      if (method === 'Watch' && ++begun === 2) throw new RemoteError('unavailable', 'NO_ANSWER', 'the connection was lost')
+    }
+    const watches = volumes.map((volume) => collect(volume.watch()))
+    await timers.advance(500)
+    for (const other of others) await push(other, 9)
+    await timers.advance(0)
+    expect(watches.map(({ lsns }) => lsns)).toEqual([[2], [2], [2], [2], [2]])
+    expect(world.watchesOpen()).toBe(3)
+  })
+
   test.each(['signal', 'reader', 'client'] as const)('ends with its %s, and so does the stream', async (what) => {
     const { timers, world, ours, mine } = await two()
     const stop = new AbortController()
@@ -288,6 +304,38 @@ describe('where the meta store cannot be watched', () => {
     expect(count(world.calls, 'Watch')).toBe(1)
   })
 
+  test('says that nothing is new when it has asked', async () => {
+    const { timers, world, mine } = await polled((w) => {
+      w.before = async (method) => {
+        if (method === 'Watch') throw new RemoteError('unsupported', 'METHOD_UNKNOWN', 'no such method')
+      }
+    })
+    expect(mine.status().staleForMs).toBeUndefined()
+    await timers.advance(100)
+    expect(count(world.calls, 'GetSnapshot')).toBe(1)
+    expect(mine.status().staleForMs).toBeLessThan(1000)
+  })
+
+  test('asks at once for a volume that is followed while it is asking', async () => {
+    let letGo = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const { timers, world, writer, ours } = await polled((w) => {
+      w.before = async (method) => {
+        if (method === 'Watch') throw new RemoteError('unsupported', 'METHOD_UNKNOWN', 'no such method')
+        if (method === 'GetSnapshot') await held
+      }
+    })
+    await timers.advance(100)
+    const other = await pushedVolume(writer.client, { 1: 1 })
+    const second = await ours.client.openVolume(other.volumeId)
+    void second.watch().next()
+    letGo()
+    await timers.advance(100)
+    expect(count(world.calls, 'GetSnapshot')).toBe(3)
+  })
+
   test('a poll that fails shows in the status, and the next one is made', async () => {
     const { timers, world, theirs, mine, lsns } = await polled((w) => {
       w.before = async (method) => {
@@ -323,6 +371,19 @@ describe('without a network', () => {
     await timers.advance(20)
     expect(lsns).toEqual([2])
     expect(mine.status().live).toBe('watching')
+  })
+
+  test('that goes away while a stream is about to begin: it does not', async () => {
+    const connectivity = switchable()
+    const { timers, world, mine } = await two({ client: { connectivity } })
+    collect(mine.watch())
+    await timers.advance(10)
+    connectivity.set(false)
+    await timers.advance(1000)
+    expect({ calls: world.calls.filter((call) => call === 'Watch'), live: mine.status().live }).toEqual({
+      calls: [],
+      live: 'offline',
+    })
   })
 
   test('what is asked for is tried all the same', async () => {
