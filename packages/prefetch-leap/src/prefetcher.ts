@@ -10,6 +10,14 @@ export interface Prefetcher {
   onMiss(pageIndex: number): number[]
   /** A page was read that was there already, prefetched or not. */
   onHit(pageIndex: number): void
+  /**
+   * Optional: sees what a read gave, after one of the others was told of it. What is in a page may say which are read next,
+   * as the child pointers of a B-tree do. None of this package's prefetchers looks.
+   *
+   * @param bytes Borrowed: not to be written to, nor kept.
+   * @returns Pages to fetch in the background, most useful first.
+   */
+  onPage?(pageIndex: number, bytes: Uint8Array): readonly number[]
 }
 
 /** What a prefetcher may ask about its surroundings. */

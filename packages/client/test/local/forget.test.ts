@@ -140,6 +140,23 @@ describe('forgetting a volume', () => {
     expect(await headStamps(await again.client.openVolume(volume.volumeId))).toEqual([1, 2])
   })
 
+  test('that the store stops half-way is gone on with before the volume is used again', async () => {
+    const world = openWorld()
+    const { client, local } = await world.open()
+    const volume = await pushedVolume(client, { 1: 1, 2: 2 })
+    let batches = 0
+    local.before = async (call) => {
+      if (call === 'batch' && ++batches === 2) throw new Error('the disk does not answer')
+    }
+    expect(await outcomeOf(client.forget(volume.volumeId))).toBe('unavailable LOCAL_STORE_FAILED')
+    expect(await client.volumes()).toEqual([])
+    const again = await client.createVolume({ volumeId: volume.volumeId, pageSize: PAGE_SIZE })
+    expect((await local.keyList()).filter((key) => /\/[loc]\/|^f\//.test(key))).toEqual([])
+    await write(again, { 1: 9 })
+    await client.close()
+    await expectExactUsage(local, client)
+  })
+
   test('after the client is closed is refused', async () => {
     const world = openWorld()
     const { client } = await world.open()
