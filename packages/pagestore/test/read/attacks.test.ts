@@ -1,8 +1,9 @@
+import { deflateRawSync } from 'node:zlib'
 import { Splinter } from '@graft-ts/splinter'
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
-import { FRAME_HEADER_BYTES, type SegmentId, type SegmentRef, storeKeys, type VolumeId } from '@graft-ts/volume'
+import { FRAME_HEADER_BYTES, type SegmentId, type SegmentRef, storeKeys, type VolumeId, webFrameCodec } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { noisePage, openHarness, outcomeOf, page, pagesOf, range } from '../harness.ts'
+import { type HarnessOptions, noisePage, openHarness, outcomeOf, page, pagesOf, range } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
 
 // What an attacker can do: write objects of the store, or make a commit with a ref of his own making. What must never
@@ -10,9 +11,10 @@ import { ScriptedStore } from '../scripted-store.ts'
 
 const secret = 7777
 
-async function withVictim() {
+async function withVictim(options: HarnessOptions = {}) {
   let scripted: ScriptedStore | undefined
   const harness = openHarness({
+    ...options,
     wrap: (store) => {
       scripted = new ScriptedStore(store)
       return scripted
@@ -182,6 +184,47 @@ describe('forged refs (I11): a commit that names bytes of somebody else', () => 
     }
     expect(await readForged(victim, victim.mine, victim.lsn, lengths(-1), 1)).toBe('corrupt FRAME_TRUNCATED')
     expect(await readForged(victim, victim.mine, victim.lsn + 1, lengths(1), 1)).toBe('corrupt FRAME_TRUNCATED')
+  })
+
+  test('a frame table that starts twice at the same frame: the second one is not what it claims to be', async () => {
+    const victim = await withVictim()
+    const { ref } = victim
+    // Offsets come from lengths, so runs overlap by starting early: here frame 1 is said to lie where frame 0 is.
+    const forged = {
+      ...ref,
+      pages: Splinter.fromRange(65, 200),
+      frames: { lengths: ref.frames.lengths.slice(0, 3), checksums: ref.frames.checksums.slice(0, 3) },
+    }
+    const wanted = 65
+    expect(await readForged(victim, victim.mine, victim.lsn, forged, wanted)).toBe('corrupt FRAME_PAGES')
+    // The true ref to the same bytes is not disturbed by it, nor answered from what it left behind.
+    expect((await victim.read(victim.mine, victim.lsn, [1])).get(1)?.bytes).toEqual(noisePage(1000))
+  })
+
+  test('a zip bomb: a deflated frame that expands to more than its header says', async () => {
+    // The codec of the product: it is what stops expanding.
+    const victim = await withVictim({ codec: webFrameCodec })
+    const { ref, memory } = victim
+    const bomb = deflateRawSync(new Uint8Array(64 * 2 ** 20))
+    const key = storeKeys.segment(ref.segmentId as SegmentId)
+    const own = (await memory.get(key))?.bytes as Uint8Array<ArrayBuffer>
+    const frame = new Uint8Array(FRAME_HEADER_BYTES + bomb.length)
+    frame.set(own.subarray(ref.offset, ref.offset + FRAME_HEADER_BYTES))
+    frame.set(bomb, FRAME_HEADER_BYTES)
+    const view = new DataView(frame.buffer)
+    frame[5] = 1
+    view.setUint32(20, bomb.length, true)
+    const checksum = new Crc64Nvme().update(frame.subarray(0, 56)).update(frame.subarray(FRAME_HEADER_BYTES)).digest()
+    view.setBigUint64(56, checksum, true)
+    const bytes = new Uint8Array(ref.offset + frame.length)
+    bytes.set(own.subarray(0, ref.offset))
+    bytes.set(frame, ref.offset)
+    await memory.put(key, bytes)
+    const [lengths, checksums] = [ref.frames.lengths.slice(), ref.frames.checksums.slice()]
+    lengths[0] = frame.length
+    checksums[0] = checksum
+    const forged = { ...ref, frames: { lengths, checksums } }
+    expect(await readForged(victim, victim.mine, victim.lsn, forged, 1)).toBe('corrupt FRAME_CONTENT')
   })
 
   test('another checksum', async () => {
