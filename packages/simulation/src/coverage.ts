@@ -22,6 +22,7 @@ const FAULTS = [
   'nodes: partition',
   'nodes: paused',
   'nodes: server crashed',
+  'nodes: server shut down',
   'nodes: slow',
   'object store: bit flipped in a read',
   'object store: call made twice, 412 for its own effect',
@@ -41,9 +42,11 @@ const FAULTS = [
 /** Every way out of trouble that the product has, as far as it can be told from outside. */
 const RECOVERIES = [
   'answer to Commit: COMMIT_UNDECIDED',
+  'answer to Commit: METASTORE_CLOSED',
   'answer to Commit: OUTCOME_UNKNOWN',
   'answer to Commit: REFS_EXPIRED',
   'answer to ReadPages: RECORD_CHECKSUM',
+  'answer to WritePages: PAGESTORE_CLOSED',
   'outcome of push: PUSH_DIVERGED',
   'outcome of transact: LOCAL_STORE_FAILED',
   'recovery: attempt found after a crash',

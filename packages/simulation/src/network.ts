@@ -38,18 +38,12 @@ export class Network {
   readonly #faults: NetworkFaults
   readonly #cuts = new Set<string>()
   #isHealed = false
-  #requests = 0
 
   constructor(options: { scheduler: Scheduler; random: Random; faults: NetworkFaults; tally: Tally }) {
     this.scheduler = options.scheduler
     this.tally = options.tally
     this.#random = options.random
     this.#faults = options.faults
-  }
-
-  /** How many requests were sent. */
-  get requests(): number {
-    return this.#requests
   }
 
   /** Whether no message gets lost from here on; what is on its way stays as late as it is. */
@@ -77,7 +71,7 @@ export class Network {
     return async (request) => {
       const body = await collected(request.body)
       const sentTo = target
-      this.#requests++
+      client.requests++
       try {
         return await new Exchange(this, client, { ...request, body: bodyOf(body) }).start(sentTo, servers)
       } catch (error) {

@@ -15,6 +15,8 @@ import { JOURNAL_SLOTS } from './workloads/layout.ts'
 import { drawWork } from './workloads/work.ts'
 
 const HELD_MAX = 3
+/** What a call may cost at most: as many conflicts as a push takes, each with its retries, its uploads and its reads. */
+const REQUESTS_MAX = 1_000
 
 /** Errors for which there is no cause in this world, whatever goes wrong: nothing is ever deleted or damaged at rest. */
 const NEVER: Readonly<Record<string, string>> = {
@@ -86,7 +88,8 @@ export class Operations {
 
   /** Makes a call. Typed errors are part of life; anything else is a violation. Says whether it ended well. */
   async run(name: OperationName, volume: KnownVolume): Promise<boolean> {
-    const { tally, onViolation } = this.#options
+    const { tally, onViolation, life } = this.#options
+    const requestsBefore = life.process.requests
     try {
       tally.add(`operations: ${name}`)
       this.#note(`${name}, volume ${volume.number}`)
@@ -102,7 +105,15 @@ export class Operations {
           new Violation('I11', `${name} failed with something that is no typed error: ${textOf(error)}`, { cause: error }),
         )
       return false
+    } finally {
+      this.#checkRequests(name, life.process.requests - requestsBefore)
     }
+  }
+
+  /** However long a call is tried, it is not tried for ever; other calls at the same time are counted along. */
+  #checkRequests(name: OperationName, requests: number): void {
+    if (requests <= REQUESTS_MAX) return
+    this.#options.onViolation(new Violation('unbounded', `${name} of ${this.#options.node.name} took ${requests} requests`))
   }
 
   #outcome(name: OperationName, error: TypedError): void {

@@ -22,6 +22,8 @@ export class Process implements Owner {
   clockOffsetMs: number
   /** How many times slower than others it is to answer and to be answered. */
   slowness = 1
+  /** Requests that it has sent. */
+  requests = 0
   readonly #onDeath = new Set<() => void>()
 
   constructor(options: { name: string; random: Random; scheduler: Scheduler; clockOffsetMs: number }) {

@@ -43,6 +43,8 @@ interface ServerLife {
   readonly process: Process
   readonly carrier: Carrier
   readonly stores: readonly FaultyStore[]
+  /** Takes nothing new, and ends what it has. */
+  readonly close: () => Promise<void>
   /** Work that a server has at the moment; all 0 when nobody wants anything of it. */
   readonly gauges: () => Readonly<Record<string, number>>
 }
@@ -67,6 +69,7 @@ export class ServerNodeImpl implements ServerNode {
 
   /** Starts it, with nothing in memory. */
   start(): void {
+    this.isClosing = false
     const { scheduler, random } = this.#ground
     const process = new Process({ name: this.name, random: random.fork(), scheduler, clockOffsetMs: random.between(-500, 500) })
     const made = openStore(process, this.#ground)
@@ -78,8 +81,17 @@ export class ServerNodeImpl implements ServerNode {
     })
     const server =
       this.#kind === 'meta' ? openMeta(process, logs, this.#ground) : openPages(process, logs, made.store, this.#ground)
-    this.#life = { process, carrier: carrierTo(server.routes), stores: made.faulty, gauges: () => gaugesOf(server.metrics()) }
+    this.#life = {
+      process,
+      carrier: carrierTo(server.routes),
+      stores: made.faulty,
+      close: () => server.close(),
+      gauges: () => gaugesOf(server.metrics()),
+    }
   }
+
+  /** Whether it takes nothing new. */
+  isClosing = false
 
   /** Ends it on the spot. */
   crash(): void {

@@ -10,6 +10,11 @@ import type { World } from './world.ts'
 
 /** How often a client may have to try before all that it has is in the log, once nothing goes wrong any more. */
 const ROUNDS_MAX = 12
+/** Timers of nodes that do nothing, and of watches. */
+const WAITING_MAX = 1_000
+/** What a client may keep: each page as it is now, and as its open snapshots show it; and its own records. */
+const KEYS_PER_PAGE_MAX = 8
+const KEYS_MAX = 100
 /** When servers must have done with everything, in virtual milliseconds. */
 const IDLE_AFTER_MS = 5 * 60_000
 
@@ -120,6 +125,16 @@ function appends(world: World, own: ReadonlyMap<number, { readonly stamp: number
 
 /** Nobody does anything any more that nobody asked for. */
 function checkIdle(world: World): void {
+  const { waiting } = world.scheduler
+  mustHold(waiting < WAITING_MAX, 'unbounded', () => `${waiting} events are waiting when nobody wants anything`)
+  for (const { name, disk } of world.clients) {
+    const pages = world.volumes.all.reduce((sum, { model }) => sum + model.state(model.head).pages.size, 0)
+    mustHold(
+      disk.size <= KEYS_PER_PAGE_MAX * pages + KEYS_MAX,
+      'unbounded',
+      () => `${name} keeps ${disk.size} keys for ${pages} pages`,
+    )
+  }
   for (const server of world.servers) {
     for (const [name, value] of Object.entries(server.life?.gauges() ?? {})) {
       mustHold(value === 0, 'unbounded', () => `${server.name} has ${name}=${value} when nobody wants anything of it`)

@@ -25,7 +25,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'head-from-hint',
     breaks: 'linearizability',
-    seed: 1,
+    seed: 26,
     file: 'commit-log/src/head-finder.ts',
     from: 'while (bounds.absent !== bounds.present + 1) {',
     to: 'while (bounds.absent !== bounds.present + 1 && bounds.present === LSN_NONE) {',
@@ -41,7 +41,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'layer-not-cut-by-a-newer-floor',
     breaks: 'I9',
-    seed: 38,
+    seed: 9,
     file: 'commit-log/src/rollup.ts',
     from: 'pages.addAll(upToFloor(section.pages, floor))',
     to: 'pages.addAll(section.pages)',
@@ -49,7 +49,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'order-forgets-what-was-cut-off',
     breaks: 'I9',
-    seed: 2,
+    seed: 26,
     file: 'commit-log/src/order/change-order.ts',
     from: 'if (deepest !== undefined) this.#pages.deleteAbove(deepest.floor)',
     to: '',
@@ -65,7 +65,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'lost-reply-is-success',
     breaks: 'I3',
-    seed: 2,
+    seed: 26,
     file: 'commit-log/src/commit-log.ts',
     from: "if (!isTypedError(error) || error.kind !== 'unknown') throw error",
     to: "if (!isTypedError(error) || error.kind !== 'unknown') throw error\n      if (error.kind === 'unknown') return true",
@@ -81,7 +81,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'publish-before-durable',
     breaks: 'I1',
-    seed: 3,
+    seed: 26,
     file: 'pagestore/src/write/segment-writer.ts',
     from: 'if (assembled !== undefined) await this.#makeDurable(lane, group.segmentId, assembled)',
     to: 'if (assembled !== undefined) void this.#makeDurable(lane, group.segmentId, assembled).catch(() => undefined)',
@@ -89,7 +89,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'reuse-a-segment-id',
     breaks: 'I1',
-    seed: 3,
+    seed: 26,
     file: 'pagestore/src/write/segment-writer.ts',
     from: 'const segmentId = newSegmentId(idSource)',
     to: 'const segmentId = newSegmentId({ nowMs: () => 1, randomBytes: (n) => new Uint8Array(n).fill(idSource.randomBytes(1)[0] & 1) })',
@@ -97,7 +97,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'taken-segment-is-ours',
     breaks: 'I1',
-    seed: 15,
+    seed: 26,
     file: 'pagestore/src/write/upload-segment.ts',
     from: "if (compared.value === 'same') return undefined",
     to: "if (compared.value !== 'other') return undefined",
@@ -105,7 +105,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'forget-attempts-on-the-same-base',
     breaks: 'I6',
-    seed: 5,
+    seed: 27,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [], isRefused: false }), true)',
@@ -113,7 +113,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'new-attempt-while-the-last-is-undecided',
     breaks: 'I6',
-    seed: 5,
+    seed: 27,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [attempt], isRefused: true }), true)',
@@ -121,7 +121,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'attempt-sent-before-it-is-durable',
     breaks: 'I6',
-    seed: 16,
+    seed: 1,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [...state.sent, attempt], isRefused: false }), false)',
@@ -129,7 +129,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'acknowledged-before-its-batch',
     breaks: 'I12',
-    seed: 2,
+    seed: 26,
     file: 'client/src/volume-core.ts',
     from: 'await this.store.addCommit(',
     to: 'void this.store.addCommit(',
@@ -137,7 +137,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'local-commit-without-sync',
     breaks: 'I12',
-    seed: 3,
+    seed: 1,
     file: 'client/src/volume-core.ts',
     from: 'await this.store.addCommit(after, commit, effects.pages, sync)',
     to: 'await this.store.addCommit(after, commit, effects.pages, false)',
@@ -145,7 +145,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'absolute-page-count-on-another-base',
     breaks: 'I5',
-    seed: 2,
+    seed: 1,
     file: 'client/src/state/local-commit.ts',
     from: 'return commit.usesPageCount ? commit.pageCount : Math.max(pageCountBefore, commit.own.last() ?? 0)',
     to: 'return commit.pageCount ?? pageCountBefore',
@@ -161,7 +161,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'floor-ignored-in-the-overlap-test',
     breaks: 'serializability',
-    seed: 6,
+    seed: 2,
     file: 'client/src/state/overlap.ts',
     from: 'return changes.floor !== undefined && (pages.last() ?? 0) > changes.floor',
     to: 'return false',
@@ -169,7 +169,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'only-write-sets-are-checked',
     breaks: 'serializability',
-    seed: 6,
+    seed: 26,
     file: 'client/src/state/overlap.ts',
     from: "return footprint.isolation === 'serializable' && isTouched(footprint.reads, changes)",
     to: 'return false',
@@ -177,7 +177,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'upload-of-an-older-version-is-used',
     breaks: 'I3',
-    seed: 7,
+    seed: 3,
     file: 'client/src/state/volume-state.ts',
     from: 'if (commit.sequence <= upload.lastSequence) continue',
     to: 'if (commit.sequence <= Number.MAX_SAFE_INTEGER) continue',
@@ -185,7 +185,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'newest-at-or-below-in-the-cache',
     breaks: 'I4',
-    seed: 2,
+    seed: 1,
     file: 'client/src/read/page-cache.ts',
     from: 'if (lsn < entry.from || lsn > (entry.to ?? base)) return undefined',
     to: 'if (lsn < entry.from || base < 0) return undefined',
@@ -193,7 +193,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'pull-leaves-the-cache-as-it-is',
     breaks: 'I4',
-    seed: 2,
+    seed: 26,
     file: 'client/src/read/page-cache.ts',
     from: 'if (remote === undefined) return\n',
     to: 'if (remote === undefined || pages.size >= 0) return\n',
@@ -201,7 +201,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'missing-page-is-zeros',
     breaks: 'I8',
-    seed: 2,
+    seed: 1,
     file: 'client/src/read/page-reader.ts',
     from: 'if (entry === undefined) into.missing.push(pageIndex)',
     to: 'if (entry === undefined) into.pages.set(pageIndex, undefined)',
@@ -209,7 +209,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'pinned-snapshot-follows-the-base',
     breaks: 'I4',
-    seed: 1,
+    seed: 26,
     file: 'client/src/read/page-reader.ts',
     from: 'const lsn = view.base.lsn\n',
     to: 'const lsn = base().lsn\n',
@@ -217,7 +217,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'pull-forgets-what-ended',
     breaks: 'I4',
-    seed: 2,
+    seed: 1,
     file: 'client/src/volume-core.ts',
     from: 'return this.#state.base.lsn === LSN_NONE ? NO_CHANGES : changes',
     to: 'return this.#state.base.lsn >= LSN_NONE ? NO_CHANGES : changes',

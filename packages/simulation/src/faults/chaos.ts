@@ -57,6 +57,8 @@ export class Chaos {
     network.heal(true)
     storage.heal(true)
     for (const server of servers) {
+      // One that is being shut down takes nothing any more.
+      if (server.isClosing) server.crash()
       if (server.life === undefined) server.start()
       calmDown(server.life?.process)
     }
@@ -82,6 +84,7 @@ export class Chaos {
     if (random.chance(0.5)) {
       const server = random.pick(servers)
       if (server.life === undefined) return
+      if (random.chance(0.2)) return this.#shutDown(server, downMs)
       scheduler.note(`crash ${server.name}`)
       server.crash()
       tally.add('nodes: server crashed')
@@ -99,6 +102,22 @@ export class Chaos {
     if (gone > 0) tally.add('disk: unsynced batches lost', gone)
     this.#options.onClientCrash(client, loss)
     scheduler.after(undefined, downMs, `start ${client.name}`, () => this.#options.restart(client))
+  }
+
+  /** An operator starts a server anew: it ends what it has, or does not come to that. */
+  #shutDown(server: ServerNodeImpl, downMs: number): void {
+    const { tally, scheduler } = this.#options
+    const { life } = server
+    if (life === undefined) return
+    scheduler.note(`shut down ${server.name}`)
+    tally.add('nodes: server shut down')
+    server.isClosing = true
+    void life.close()
+    scheduler.after(undefined, downMs, `start ${server.name}`, () => {
+      if (server.life !== life) return
+      server.crash()
+      server.start()
+    })
   }
 
   #pause(): void {
