@@ -27,8 +27,8 @@ export const BUGS: readonly Bug[] = [
     breaks: 'linearizability',
     seed: 26,
     file: 'commit-log/src/head-finder.ts',
-    from: 'while (bounds.absent !== bounds.present + 1) {',
-    to: 'while (bounds.absent !== bounds.present + 1 && bounds.present === LSN_NONE) {',
+    from: 'search.bounds.absent !== search.bounds.present + 1; ) {',
+    to: 'search.bounds.absent !== search.bounds.present + 1 && search.bounds.present === LSN_NONE; ) {',
   },
   {
     name: 'join-an-older-refresh',
