@@ -1,7 +1,7 @@
 import { AroundCalls, type StoreCall } from './around-calls.ts'
 import { StoreError } from './errors.ts'
 import type { ObjectStore } from './object-store.ts'
-import { type StoreTimers, systemTimers } from './timers.ts'
+import { type StoreTimers, systemTimers, TIMER_MS_MAX } from './timers.ts'
 
 /** Options of {@link deadline}. */
 export interface DeadlineOptions {
@@ -10,8 +10,6 @@ export interface DeadlineOptions {
   /** Default: the runtime's timers. */
   readonly timers?: StoreTimers | undefined
 }
-
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
  * Lets no call take longer than a given time, so that a store which never answers cannot hold its callers for ever.

@@ -1,4 +1,5 @@
 import type { ObjectBody } from './bodies.ts'
+import { StoreError } from './errors.ts'
 import type {
   CallOptions,
   CompareAndSwapOptions,
@@ -24,9 +25,9 @@ export interface HedgedClock {
 
 /** Options of {@link hedged}. */
 export interface HedgedOptions {
-  /** How many extra requests there may be for each read, on average: 0.05 is one in twenty. Costs as much more. */
+  /** How many extra requests there may be for each read, on average: 0.05 is one in twenty, 0 none. Costs as much more. */
   readonly budget: number
-  /** Which share of reads counts as fast enough to be waited for; default 0.95. */
+  /** Which share of reads counts as fast enough to be waited for, 0 to 1; default 0.95. */
   readonly percentile?: number | undefined
   readonly clock?: HedgedClock | undefined
 }
@@ -49,9 +50,19 @@ const CREDIT_MAX = 10
  *
  * A percentile of the last 200 latencies, kept apart for short and long reads, says what takes long. A request that fails
  * is not hedged: wrap the store in `retrying` for that.
+ *
+ * @throws {@link StoreError} `STORE_ARGUMENT` if the budget or the percentile is not in its range.
  */
 export function hedged(store: ObjectStore, options: HedgedOptions): HedgedStore {
-  return new Hedger(store, options)
+  const { budget, percentile = 0.95 } = options
+  // Not a number would be a budget without a bound.
+  if (!Number.isFinite(budget) || budget < 0) {
+    throw new StoreError('STORE_ARGUMENT', `the budget is not 0 or more, budget=${budget}`)
+  }
+  if (!(percentile >= 0 && percentile <= 1)) {
+    throw new StoreError('STORE_ARGUMENT', `the percentile is not in 0..1, percentile=${percentile}`)
+  }
+  return new Hedger(store, { ...options, percentile })
 }
 
 interface Attempt<T> {
@@ -69,7 +80,7 @@ class Hedger implements HedgedStore {
   readonly #hedges = { reads: 0, sent: 0, won: 0 }
   #credit = 0
 
-  constructor(store: ObjectStore, { budget, percentile = 0.95, clock = systemClock }: HedgedOptions) {
+  constructor(store: ObjectStore, { budget, percentile, clock = systemClock }: HedgedOptions & { percentile: number }) {
     this.#store = store
     this.#budget = budget
     this.#percentile = percentile

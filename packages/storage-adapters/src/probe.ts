@@ -1,3 +1,4 @@
+import { StoreError } from './errors.ts'
 import type { CallOptions, ObjectStore } from './object-store.ts'
 import { createOnce, deleteOnce, listFresh, readPart, swapBack, swapOnce } from './probe/one-caller.ts'
 import { raceCreators, raceDeletion, raceSwaps } from './probe/races.ts'
@@ -7,12 +8,12 @@ import { Scratch } from './probe/scratch.ts'
 export interface ProbeOptions extends CallOptions {
   /** Where scratch objects are put, and removed from in the end; default `probe/` and a random name. */
   readonly scratch?: string | undefined
-  /** How many callers race; default 6. */
+  /** How many callers race, at least 2; default 6. */
   readonly racers?: number | undefined
   /**
    * How often each race runs, by the length of the bodies; default 20 times with 64 bytes, 3 times with 7 MiB: some
    * servers check and write in one step only for bodies that they take up at once. Longer ones than
-   * the store takes are left out. Sends a quarter of a gigabyte by default.
+   * the store takes are left out; there must be one round, and each body has a byte. Sends a quarter of a gigabyte by default.
    */
   readonly rounds?: readonly { readonly bodyBytes: number; readonly count: number }[] | undefined
 }
@@ -29,10 +30,11 @@ const ROUNDS_DEFAULT = [
  * known kind of cheating fails it.
  *
  * @throws {@link StoreError} `STORE_UNSUPPORTED` if a condition is not kept; `STORE_UNAVAILABLE` if the store was too
- * disturbed to tell. Failures of the store itself pass through.
+ * disturbed to tell; `STORE_ARGUMENT` if an option is not in its range. Failures of the store itself pass through.
  */
 export async function probe(store: ObjectStore, options: ProbeOptions = {}): Promise<void> {
   const { racers = 6, rounds = ROUNDS_DEFAULT, scratch: prefix = `probe/${crypto.randomUUID()}`, signal } = options
+  checkRaces(racers, rounds)
   const scratch = new Scratch(store, prefix, signal)
   try {
     await checkOneCaller(scratch)
@@ -46,6 +48,18 @@ export async function probe(store: ObjectStore, options: ProbeOptions = {}): Pro
     throw error
   }
   await scratch.cleanUp()
+}
+
+/** Refuses races in which nobody meets anybody: a store would pass, or fail, for nothing that it does. */
+function checkRaces(racers: number, rounds: NonNullable<ProbeOptions['rounds']>): void {
+  const isRound = ({ bodyBytes, count }: (typeof rounds)[number]): boolean => isCount(bodyBytes, 1) && isCount(count, 1)
+  if (isCount(racers, 2) && rounds.length > 0 && rounds.every(isRound)) return
+  const what = `racers=${racers} rounds=${JSON.stringify(rounds)}`
+  throw new StoreError('STORE_ARGUMENT', `a probe needs two racers, and rounds with bodies, ${what}`)
+}
+
+function isCount(value: number, min: number): boolean {
+  return Number.isSafeInteger(value) && value >= min
 }
 
 async function checkOneCaller(scratch: Scratch): Promise<void> {

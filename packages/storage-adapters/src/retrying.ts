@@ -1,15 +1,15 @@
 import { AroundCalls, type StoreCall } from './around-calls.ts'
 import { abortedError, isStoreError, StoreError } from './errors.ts'
 import type { ObjectStore } from './object-store.ts'
-import { systemTimers, wait } from './timers.ts'
+import { systemTimers, TIMER_MS_MAX, wait } from './timers.ts'
 
 /** Options of {@link retrying}. */
 export interface RetryingOptions {
-  /** How often a call is made at most, the first time included; default 5. */
+  /** How often a call is made at most, the first time included: 1 or more, `Infinity` for no limit; default 5. */
   readonly attemptsMax?: number | undefined
-  /** The longest wait before the second attempt, in milliseconds; default 50. It doubles with each attempt. */
+  /** The longest wait before the second attempt, in milliseconds: 0 to 2^31 - 1; default 50. It doubles with each attempt. */
   readonly delayMsFirst?: number | undefined
-  /** The longest wait of all, default 5,000. A store that asks to wait longer gets no further attempt. */
+  /** The longest wait of all, in the same range; default 5,000. A store that asks to wait longer gets no further attempt. */
   readonly delayMsMax?: number | undefined
   /** Waits; may return early when the signal fires. Default: a timer. */
   readonly delay?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
@@ -26,8 +26,20 @@ export interface RetryingOptions {
  * - All other kinds are passed on at once.
  *
  * A call whose last attempt failed is `unknown` if any attempt was.
+ *
+ * @throws {@link StoreError} `STORE_ARGUMENT` if an option is not in its range.
  */
 export function retrying(store: ObjectStore, options: RetryingOptions = {}): ObjectStore {
+  const { attemptsMax = 1 } = options
+  // Not a number would be reached by no count.
+  if (!(attemptsMax >= 1 && (Number.isInteger(attemptsMax) || attemptsMax === Number.POSITIVE_INFINITY))) {
+    throw new StoreError('STORE_ARGUMENT', `attempts are 1 or more, attemptsMax=${attemptsMax}`)
+  }
+  for (const name of ['delayMsFirst', 'delayMsMax'] as const) {
+    const ms = options[name] ?? 0
+    if (!(ms >= 0 && ms <= TIMER_MS_MAX))
+      throw new StoreError('STORE_ARGUMENT', `the delay is not in 0..${TIMER_MS_MAX}, ${name}=${ms}`)
+  }
   return new RetryingStore(store, options)
 }
 

@@ -4,6 +4,9 @@ export interface StoreTimers {
   start(run: () => void, delayMs: number): () => void
 }
 
+/** The longest time that a timer of any runtime takes, in milliseconds; a longer one fires at once. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1
+
 /** The runtime's own timers. */
 export const systemTimers: StoreTimers = {
   start(run, delayMs) {

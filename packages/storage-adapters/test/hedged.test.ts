@@ -214,3 +214,19 @@ test('the signal of the caller stops both requests', async () => {
   await clock.move(200)
   expect(await read).toMatchObject({ kind: 'aborted' })
 })
+
+test.each([
+  [{ budget: Number.NaN }],
+  [{ budget: -0.1 }],
+  [{ budget: Number.POSITIVE_INFINITY }],
+  [{ budget: undefined as unknown as number }],
+  [{ budget: 0.1, percentile: 95 }],
+  [{ budget: 0.1, percentile: -0.1 }],
+  [{ budget: 0.1, percentile: Number.NaN }],
+])('options that would hedge without a bound, or never, are refused: %o', (options) => {
+  expect(() => hedged(new MemoryStore(), options)).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
+})
+
+test.each([0, 1])('a budget of %d is taken', (budget) => {
+  expect(hedged(new MemoryStore(), { budget, percentile: budget }).hedges.sent).toBe(0)
+})

@@ -12,7 +12,7 @@ import type {
   StoredObject,
   WriteResult,
 } from '../src/object-store.ts'
-import { probe } from '../src/probe.ts'
+import { type ProbeOptions, probe } from '../src/probe.ts'
 
 const LARGE = 1000
 const rounds = [
@@ -342,4 +342,17 @@ test('failures of the store pass through, and a signal stops the probe', async (
   }
   await expect(probe(new FullInRaces(), { rounds })).rejects.toMatchObject({ code: 'STORE_FULL' })
   await expect(probe(new MemoryStore(), { signal: AbortSignal.abort() })).rejects.toMatchObject({ kind: 'aborted' })
+})
+
+test.each<ProbeOptions>([
+  { racers: 0 },
+  { racers: 1 },
+  { racers: 2.5 },
+  { rounds: [] },
+  { rounds: [{ bodyBytes: 0, count: 1 }] },
+  { rounds: [{ bodyBytes: 1, count: 0 }] },
+  { rounds: [{ bodyBytes: 1, count: Number.NaN }] },
+])('races that would prove nothing are refused, and say nothing of the store: %o', async (options) => {
+  const store = new MemoryStore()
+  await expect(probe(store, options)).rejects.toMatchObject({ code: 'STORE_ARGUMENT' })
 })

@@ -153,3 +153,22 @@ test('errors that are not of the store are not its business', async () => {
   }
   await expect(retrying(new Broken()).put('k', BODY)).rejects.toThrow('a bug')
 })
+
+test.each([
+  { attemptsMax: Number.NaN },
+  { attemptsMax: 0 },
+  { attemptsMax: 1.5 },
+  { delayMsFirst: -1 },
+  { delayMsFirst: Number.NaN },
+  { delayMsMax: Number.NaN },
+  { delayMsMax: 2 ** 31 },
+])('options that would repeat for ever, or without a wait, are refused: %o', (options) => {
+  expect(() => retrying(new MemoryStore(), options)).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
+})
+
+test.each([{ attemptsMax: 1 }, { attemptsMax: Number.POSITIVE_INFINITY }, { delayMsFirst: 0, delayMsMax: 0 }])(
+  'the ends of the ranges are taken: %o',
+  async (options) => {
+    await expect(retrying(new MemoryStore(), options).get('k')).resolves.toBeUndefined()
+  },
+)
