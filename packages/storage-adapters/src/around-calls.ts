@@ -58,13 +58,13 @@ export abstract class AroundCalls implements ObjectStore {
     return this.around(call, async (signal) => this.#store.put(key, body, { ...options, signal }))
   }
 
-  create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
-    const call = write('create', key, options, { bodyBytes: body.byteLength, isConditional: true })
+  async create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+    const call = write('create', key, options, { bodyBytes: bodyLength(body), isConditional: true })
     return this.around(call, async (signal) => this.#store.create(key, body, { ...options, signal }))
   }
 
-  compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
-    const call = write('compareAndSwap', key, options, { bodyBytes: body.byteLength, isConditional: true })
+  async compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
+    const call = write('compareAndSwap', key, options, { bodyBytes: bodyLength(body), isConditional: true })
     return this.around(call, async (signal) => this.#store.compareAndSwap(key, body, { ...options, signal }))
   }
 

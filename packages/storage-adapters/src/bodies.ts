@@ -17,11 +17,19 @@ export function isSource(body: ObjectBody): body is ByteSource {
   return !ArrayBuffer.isView(body)
 }
 
-/** Length of a body. @throws {@link StoreError} `STORE_ARGUMENT` if a source does not tell one. */
+/** Length of a body. @throws {@link StoreError} `STORE_ARGUMENT` if it is none, or a source that does not tell its length. */
 export function bodyLength(body: ObjectBody): number {
-  if (!isSource(body)) return body.byteLength
-  if (Number.isSafeInteger(body.size) && body.size >= 0) return body.size
-  throw new StoreError('STORE_ARGUMENT', `the body does not tell its length, size=${body.size}`)
+  if (!isSource(body)) return bytesLength(body)
+  const { size } = Object(body) as ByteSource
+  if (Number.isSafeInteger(size) && size >= 0) return size
+  throw new StoreError('STORE_ARGUMENT', `the body does not tell its length, size=${size}`)
+}
+
+/** By the name and not the class: bytes may come from another realm. Views of other kinds would be copied element by element. */
+function bytesLength(bytes: Uint8Array): number {
+  const name = bytes[Symbol.toStringTag] as string
+  if (name === 'Uint8Array') return bytes.byteLength
+  throw new StoreError('STORE_ARGUMENT', `the body is a ${name} and not a Uint8Array`)
 }
 
 /**

@@ -20,6 +20,7 @@ const DOT = 0x2e
  * @throws {@link StoreError} `STORE_KEY`. Costs one pass over the key.
  */
 export function checkKey(key: string): string {
+  if (typeof key !== 'string') throw new StoreError('STORE_KEY', `the key is no text, type=${typeof key}`)
   const length = key.length
   if (length === 0) throw keyError(key, 'is empty')
   let total = 0

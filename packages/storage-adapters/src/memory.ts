@@ -5,6 +5,7 @@ import {
   type CallOptions,
   type CompareAndSwapOptions,
   checkBody,
+  checkBytes,
   checkEtag,
   checkLimit,
   checkStartAfter,
@@ -143,7 +144,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   #write(key: string, body: Uint8Array): WriteResult {
-    checkBody(body, this.capabilities)
+    checkBytes(body, this.capabilities)
     // A counter and not a hash: writing A, B and A again gives three etags.
     const etag = (++this.#writes).toString(36)
     if (!this.#objects.has(key)) this.#sortedKeys = undefined

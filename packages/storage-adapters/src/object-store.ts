@@ -1,4 +1,4 @@
-import { bodyLength, type ObjectBody } from './bodies.ts'
+import { bodyLength, isSource, type ObjectBody } from './bodies.ts'
 import { StoreError } from './errors.ts'
 import { checkText } from './keys.ts'
 
@@ -258,7 +258,31 @@ export function checkEtag(etag: string): string {
   throw new StoreError('STORE_ARGUMENT', 'an etag is needed')
 }
 
-/** Checks the length of a body. @throws {@link StoreError} `STORE_OBJECT_TOO_LARGE` */
+// What a header can carry as the name of one version: no quote, no comma, nothing that ends a line.
+const BARE_ETAG = /^[\x21\x23-\x2b\x2d-\x7e]+$/
+
+/**
+ * Checks an etag that is going to be part of a request. A `*` would be any version there, a list several, and neither is
+ * what a read or write gave.
+ *
+ * @throws {@link StoreError} `STORE_ARGUMENT`
+ */
+export function checkBareEtag(etag: string): string {
+  if (BARE_ETAG.test(checkEtag(etag)) && etag !== '*') return etag
+  throw new StoreError('STORE_ARGUMENT', `the etag cannot be compared, etag=${JSON.stringify(etag.slice(0, 80))}`)
+}
+
+/**
+ * Checks the body of a conditional write.
+ *
+ * @throws {@link StoreError} `STORE_ARGUMENT` if it is a source, `STORE_OBJECT_TOO_LARGE`
+ */
+export function checkBytes(body: Uint8Array, capabilities: StoreCapabilities): void {
+  if (isSource(body)) throw new StoreError('STORE_ARGUMENT', 'only put takes a body that is not bytes')
+  checkBody(body, capabilities)
+}
+
+/** Checks the length of a body. @throws {@link StoreError} `STORE_ARGUMENT` if it is none, `STORE_OBJECT_TOO_LARGE` */
 export function checkBody(body: ObjectBody, capabilities: StoreCapabilities): void {
   checkObjectBytes(bodyLength(body), capabilities)
 }

@@ -5,8 +5,9 @@ import {
   type ByteRange,
   type CallOptions,
   type CompareAndSwapOptions,
+  checkBareEtag,
   checkBody,
-  checkEtag,
+  checkBytes,
   checkLimit,
   checkObjectBytes,
   checkRange,
@@ -109,13 +110,15 @@ export class R2Store implements ObjectStore {
   }
 
   async create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
+    checkBytes(body, this.capabilities)
     const call = { what: `create, key=${key}`, isWrite: true, conflict: 'STORE_EXISTS' } as const
     return this.#write(call, key, body, { etagDoesNotMatch: '*' }, options)
   }
 
   async compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
+    checkBytes(body, this.capabilities)
     const call = { what: `compareAndSwap, key=${key}`, isWrite: true, conflict: 'STORE_CHANGED' } as const
-    return this.#write(call, key, body, { etagMatches: checkEtag(options.etag) }, options)
+    return this.#write(call, key, body, { etagMatches: checkBareEtag(options.etag) }, options)
   }
 
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
@@ -162,7 +165,6 @@ export class R2Store implements ObjectStore {
     options: CallOptions | undefined,
   ): Promise<WriteResult> {
     checkKey(key)
-    if (body instanceof Uint8Array) checkBody(body, this.capabilities)
     const condition = onlyIf === undefined ? {} : { onlyIf }
     const written = await this.#make(call, options?.signal, () => this.#bucket.put(key, body, condition))
     if (written !== null) return { etag: written.etag }

@@ -18,8 +18,9 @@ import {
   type ByteRange,
   type CallOptions,
   type CompareAndSwapOptions,
+  checkBareEtag,
   checkBody,
-  checkEtag,
+  checkBytes,
   checkLimit,
   checkRange,
   checkStartAfter,
@@ -94,13 +95,16 @@ export class S3Store implements ObjectStore {
   // Whether a reply has shown that the bucket exists.
   #isBucketKnown = false
 
-  /** @throws {@link StoreError} `STORE_KEY` if the prefix is not valid. Sends nothing. */
+  /** @throws {@link StoreError} `STORE_KEY` if the prefix is not valid, `STORE_ARGUMENT` if `partBytes` is not. Sends nothing. */
   constructor(options: S3StoreOptions) {
     const { client, bucket, prefix = '', quoteEtags = true, partBytes = PART_BYTES_DEFAULT } = options
     this.#client = client
     this.#bucket = bucket
     this.#prefix = prefix === '' ? '' : `${checkKey(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix)}/`
     this.#areEtagsQuoted = quoteEtags
+    if (!Number.isSafeInteger(partBytes) || partBytes < 1) {
+      throw new StoreError('STORE_ARGUMENT', `a part has at least one byte, partBytes=${partBytes}`)
+    }
     this.#partBytes = partBytes
     this.capabilities = Object.freeze({
       create: true,
@@ -213,7 +217,7 @@ export class S3Store implements ObjectStore {
   }
 
   #condition(etag: string): string {
-    return this.#areEtagsQuoted ? `"${checkEtag(etag)}"` : checkEtag(etag)
+    return this.#areEtagsQuoted ? `"${checkBareEtag(etag)}"` : checkBareEtag(etag)
   }
 
   async #write(
@@ -225,7 +229,7 @@ export class S3Store implements ObjectStore {
     options: CallOptions | undefined,
   ): Promise<WriteResult> {
     const address = this.#address(key)
-    checkBody(body, this.capabilities)
+    checkBytes(body, this.capabilities)
     const command = new PutObjectCommand({ ...address, ...condition, Body: body, ContentLength: body.byteLength })
     const nature = { what: `${name}, key=${key}`, isWrite: true, conflict }
     const signal = options?.signal

@@ -55,6 +55,9 @@ const WRONG_KEYS: readonly (readonly [string, string])[] = [
   ['not in NFC', 'e\u0301'],
   ['not in NFC, without a mark', '\u212b'],
   ['marks in the wrong order', 'q\u0301\u0323'],
+  // As callers without types may hand them over.
+  ['a number', 5 as unknown as string],
+  ['nothing', undefined as unknown as string],
 ]
 
 async function refuseEverywhere(store: ObjectStore, what: string, key: string): Promise<void> {

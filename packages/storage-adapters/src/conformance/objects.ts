@@ -1,7 +1,16 @@
-import { type CheckGroup, equal, equalBytes, fails, ok, pattern, utf8 } from './trial.ts'
+import { type CheckGroup, equal, equalBytes, fails, ok, outcomeOf, pattern, utf8 } from './trial.ts'
 
 // Around the block sizes that adapters read and write in.
 const SIZES = [0, 1, 2, 31, 32, 33, 4095, 4096, 4097, 65503, 65504, 65505, 65535, 65536, 65537, 1048577]
+
+// As callers without types may hand them over. The elements of the first are not its bytes, the second has no elements.
+const NO_BODIES: Readonly<Record<string, unknown>> = {
+  'wide numbers': new Uint16Array([256]),
+  'a view': new DataView(new ArrayBuffer(4)),
+  'a buffer': new ArrayBuffer(4),
+  'a text': 'abc',
+  nothing: undefined,
+}
 
 /** Reads and writes of single objects by one caller. */
 export const objectChecks: CheckGroup = {
@@ -96,6 +105,39 @@ export const objectChecks: CheckGroup = {
         const foreign = store.compareAndSwap('k', utf8('y'), { etag: 'no-such-etag' })
         await fails('an etag of nobody', foreign, 'conflict', 'STORE_CHANGED')
         equalBytes((await store.get('k'))?.bytes, utf8('x'), 'after both')
+      },
+    },
+    {
+      name: 'texts that mean something to servers are no etags of anything',
+      run: async ({ store }) => {
+        if (!store.capabilities.compareAndSwap) return
+        const { etag } = await store.put('k', utf8('x'))
+        const texts = ['*', '"', '"*"', `"${etag}"`, `W/"${etag}"`, `${etag}, *`, `no-such-etag", "${etag}`, 'a\nb', 'é', ' ']
+        for (const text of texts) {
+          const outcome = await outcomeOf(store.compareAndSwap('k', utf8('y'), { etag: text }))
+          ok(outcome === 'conflict' || outcome === 'invalid', `unexpected outcome ${outcome} of the etag ${JSON.stringify(text)}`)
+          equalBytes((await store.get('k'))?.bytes, utf8('x'), `after a swap with the etag ${JSON.stringify(text)}`)
+        }
+      },
+    },
+    {
+      name: 'what is no body is refused',
+      run: async ({ store }) => {
+        const { etag } = await store.put('k', utf8('x'))
+        for (const [what, body] of Object.entries(NO_BODIES) as [string, Uint8Array][]) {
+          await fails(`put of ${what}`, () => store.put('k', body), 'invalid', 'STORE_ARGUMENT')
+        }
+        const noBytes: Readonly<Record<string, unknown>> = { ...NO_BODIES, 'a source': new Blob(['abc']) }
+        for (const [what, body] of Object.entries(noBytes) as [string, Uint8Array][]) {
+          if (store.capabilities.create) {
+            await fails(`create with ${what}`, () => store.create('fresh', body), 'invalid', 'STORE_ARGUMENT')
+          }
+          if (store.capabilities.compareAndSwap) {
+            await fails(`swap with ${what}`, () => store.compareAndSwap('k', body, { etag }), 'invalid', 'STORE_ARGUMENT')
+          }
+        }
+        equalBytes((await store.get('k'))?.bytes, utf8('x'), 'after all calls')
+        equal(await store.head('fresh'), undefined, 'created')
       },
     },
     {

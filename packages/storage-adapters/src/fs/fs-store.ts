@@ -6,6 +6,7 @@ import {
   type CallOptions,
   type CompareAndSwapOptions,
   checkBody,
+  checkBytes,
   checkEtag,
   checkLimit,
   checkRange,
@@ -169,14 +170,14 @@ export class FsStore implements ObjectStore {
 
   create(key: string, body: Uint8Array, options?: CallOptions): Promise<WriteResult> {
     return this.#run(options, async () => {
-      checkBody(body, this.capabilities)
+      checkBytes(body, this.capabilities)
       return this.#writer.create(checkKey(key), body, options?.signal)
     })
   }
 
   compareAndSwap(key: string, body: Uint8Array, options: CompareAndSwapOptions): Promise<WriteResult> {
     return this.#run(options, async () => {
-      checkBody(body, this.capabilities)
+      checkBytes(body, this.capabilities)
       return this.#writer.replace(checkKey(key), body, checkEtag(options.etag), options.signal)
     })
   }

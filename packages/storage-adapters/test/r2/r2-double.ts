@@ -44,7 +44,8 @@ export class R2Double implements R2BucketLike {
   async put(key: string, value: Uint8Array, options?: { onlyIf?: R2Condition }): Promise<R2ObjectLike | null> {
     const { etagMatches, etagDoesNotMatch } = options?.onlyIf ?? {}
     const etag = this.objects.get(key)?.etag
-    if (etagMatches !== undefined && etag !== etagMatches) return null
+    // As for the other condition, a star is any version.
+    if (etagMatches !== undefined && etag !== etagMatches && (etagMatches !== '*' || etag === undefined)) return null
     if (etagDoesNotMatch !== undefined && (etag === etagDoesNotMatch || (etagDoesNotMatch === '*' && etag !== undefined)))
       return null
     const held = { bytes: Buffer.from(value), etag: createHash('md5').update(value).digest('hex') }

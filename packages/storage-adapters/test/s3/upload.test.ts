@@ -156,3 +156,7 @@ describe('a completion whose outcome is not known', () => {
     expect(completions).toBeGreaterThan(1)
   })
 })
+
+test.each([0, -1, 1.5, Number.NaN])('parts of %d bytes are refused', (partBytes) => {
+  expect(() => new S3Store({ client, bucket: 'bucket', partBytes })).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
+})
