@@ -155,11 +155,16 @@ class Hedger implements HedgedStore {
     const controller = new AbortController()
     const startMs = this.#clock.nowMs()
     let isOver = false
+    const passOn = (): void => controller.abort(signal?.reason)
+    // Not `AbortSignal.any`: a long-lived signal of the caller would collect what hangs on it.
+    signal?.addEventListener('abort', passOn, { once: true })
+    if (signal?.aborted === true) passOn()
     const end = (isMeasured: boolean): void => {
+      signal?.removeEventListener('abort', passOn)
       if (!isOver && isMeasured) latencies.add(this.#clock.nowMs() - startMs)
       isOver = true
     }
-    const promise = call(signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]))
+    const promise = call(controller.signal)
     promise.then(
       () => end(true),
       () => end(false),

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { getEventListeners } from 'node:events'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { failureOf } from '../src/conformance/trial.ts'
 import { throwIfAborted } from '../src/errors.ts'
 import { type HedgedClock, type HedgedStore, hedged } from '../src/hedged.ts'
@@ -213,6 +214,20 @@ test('the signal of the caller stops both requests', async () => {
   expect(slow.aborted).toEqual([1, 2])
   await clock.move(200)
   expect(await read).toMatchObject({ kind: 'aborted' })
+})
+
+test('a signal that outlives its reads holds nothing of them', async () => {
+  const { clock, slow, store } = await warmStore(1)
+  const { signal } = new AbortController()
+  const derive = vi.spyOn(AbortSignal, 'any')
+  onTestFinished(() => derive.mockRestore())
+  for (const latencies of [[10], [50, 5], [-1, 5]]) {
+    slow.latencies.push(...latencies)
+    await Promise.all([failureOf(store.get('k', { signal })), clock.move(60)])
+  }
+  expect(store.hedges.sent).toBe(1)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  expect(derive).not.toHaveBeenCalled()
 })
 
 test.each([
