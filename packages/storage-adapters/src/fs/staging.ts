@@ -22,6 +22,13 @@ export interface Stamp {
   readonly name: string
 }
 
+/** What may stop the writing of a file. */
+export interface WriteConditions {
+  readonly signal: AbortSignal | undefined
+  /** Fails if the file is not wanted; waited for before the file is synced. */
+  readonly look?: Promise<void>
+}
+
 /**
  * The folder of what is not finished: files that are being written, in one folder per opened store, and locks.
  *
@@ -97,12 +104,14 @@ export class Staging {
   }
 
   /** Writes an object file, durable unless that is switched off, and leaves nothing behind when it fails. */
-  async writeFile(path: string, stamp: Stamp, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
+  async writeFile(path: string, stamp: Stamp, body: ObjectBody, conditions: WriteConditions): Promise<void> {
     const files = this.#files
+    const { signal, look } = conditions
     const fd = await this.#retryWithFolder(() => files.open(path, 'wx'))
     try {
       try {
         await writeObject(files, fd, encodeHeader(bodyLength(body), stamp.bytes), body, signal)
+        await look
         if (this.#fsync) await files.fdatasync(fd)
       } catch (error) {
         this.#closes.close(fd)

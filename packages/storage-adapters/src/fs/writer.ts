@@ -1,4 +1,4 @@
-import type { ObjectBody } from '../bodies.ts'
+import { isSource, type ObjectBody } from '../bodies.ts'
 import { StoreError, throwIfAborted } from '../errors.ts'
 import type { WriteResult } from '../object-store.ts'
 import { objectPathOf } from './file-names.ts'
@@ -7,10 +7,12 @@ import type { FolderSync, Folders } from './folders.ts'
 import { effectError, syncError, writeError } from './fs-errors.ts'
 import type { KeyLocks } from './key-lock.ts'
 import { etagOfStamp } from './object-file.ts'
-import { DELETED_NAME, type Staging, type Stamp } from './staging.ts'
+import { DELETED_NAME, type Staging, type Stamp, type WriteConditions } from './staging.ts'
 
 // How often a write starts again after others took its files or lock; each time it would have to look crashed to them.
 const ATTEMPTS_MAX = 20
+// A body up to this long is written, not synced, before it is known whether the version to be replaced is there.
+const MEANWHILE_BYTES_MAX = 64 * 1024
 
 /** What the writer works with. */
 export interface WriterParts {
@@ -65,7 +67,7 @@ export class ObjectWriter {
       await this.#ensureFolders(write)
       const stamp = staging.nextStamp()
       const staged = staging.pathOf(stamp.name)
-      await staging.writeFile(staged, stamp, body, signal)
+      await staging.writeFile(staged, stamp, body, { signal })
       await this.#apply(write, {
         run: async () => {
           throwIfAborted(signal)
@@ -85,12 +87,15 @@ export class ObjectWriter {
     const { files, staging, locks } = this.#parts
     const write = this.#describe(key, etag, signal)
     const attempt = async (): Promise<WriteResult> => {
-      // A first look, since a loser should not have to write its body.
-      await this.#checkEtag(write)
+      // A first look, since a loser should not have to sync its body, and with a long one not even to write it.
+      const look = this.#checkEtag(write)
+      // Its failure is met below, unless something else fails before.
+      void quietly(look)
+      if (!this.#mayLookMeanwhile(write, body)) await look
       throwIfAborted(signal)
       await this.#ensureFolders(write)
       const stamp = staging.nextStamp()
-      const lock = await this.#lock(write, stamp, (folder) => this.#fillFolder(folder, stamp, body, signal))
+      const lock = await this.#lock(write, stamp, (folder) => this.#fillFolder(folder, stamp, body, { look, signal }))
       await this.#apply(write, {
         run: async () => {
           await this.#checkEtag(write)
@@ -171,10 +176,10 @@ export class ObjectWriter {
    * Makes a folder with an object file as its entry. The file is written beside the folder and moved in afterwards:
    * syncing a file in a folder that is new itself would make the folder durable too, which costs as much again.
    */
-  async #fillFolder(folder: string, stamp: Stamp, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
+  async #fillFolder(folder: string, stamp: Stamp, body: ObjectBody, conditions: WriteConditions): Promise<void> {
     const { files, staging } = this.#parts
     const staged = staging.pathOf(stamp.name)
-    const outcomes = await Promise.allSettled([staging.writeFile(staged, stamp, body, signal), staging.makeFolder(folder)])
+    const outcomes = await Promise.allSettled([staging.writeFile(staged, stamp, body, conditions), staging.makeFolder(folder)])
     try {
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
       await files.rename(staged, `${folder}/${stamp.name}`)
@@ -187,6 +192,11 @@ export class ObjectWriter {
   async #letGo(lock: string, stamp: Stamp): Promise<void> {
     await quietly(this.#parts.staging.revoke(lock, stamp.name))
     await this.#parts.locks.release(lock)
+  }
+
+  /** Whether it costs a loser little to begin its file while the first look is under way. */
+  #mayLookMeanwhile({ names }: Write, body: ObjectBody): boolean {
+    return !isSource(body) && body.byteLength <= MEANWHILE_BYTES_MAX && this.#parts.folders.isKnown(names)
   }
 
   async #checkEtag({ key, etag }: Write): Promise<void> {

@@ -79,6 +79,24 @@ test('put is durable before it resolves, and has the lock while it becomes visib
   expect(all.slice(7).sort()).toEqual(['fsync /a', 'rmdir /%staging/lock'])
 })
 
+test.each([
+  ['short', BODY],
+  ['long', new Uint8Array(100_000)],
+])('a swap that comes too late syncs nothing, takes no lock and leaves no file, with a %s body', async (_, body) => {
+  const { store, calls } = await watchedStore(true)
+  const { etag } = await store.put('a/x', BODY)
+  await store.put('a/x', BODY)
+  calls()
+  await expect(store.compareAndSwap('a/x', body, { etag })).rejects.toMatchObject({ code: 'STORE_CHANGED' })
+  const all = calls()
+  expect(all.filter((call) => call.startsWith('fdatasync') || call.startsWith('rename'))).toEqual([])
+  // Only a short one was begun at all.
+  const begun = all.filter((call) => call.includes('/%staging/own/stamp'))
+  const left = begun.filter((call) => call.startsWith('open')).length - begun.filter((call) => call.startsWith('unlink')).length
+  expect(left).toBeLessThanOrEqual(0)
+  expect(begun.some((call) => call.startsWith('writev'))).toBe(body === BODY)
+})
+
 test('a deletion is durable before it resolves', async () => {
   const { store, calls } = await watchedStore(true)
   await store.put('a/x', BODY)
