@@ -1,24 +1,24 @@
 import { MetaService } from '@graft-ts/protocol'
-import { CallTelemetry, type TelemetrySink } from '@graft-ts/protocol/service'
+import { CallTelemetry, type Instrument, type StoreTelemetrySink } from '@graft-ts/protocol/service'
 import type { MetastoreMetrics } from './metrics.ts'
 
 /** Where spans and metrics go. */
-export interface MetastoreTelemetry extends TelemetrySink {
-  /** Requests that the object store has been asked so far, by name of the call: `counts` of a `metered` store, for example. */
-  readonly storeRequests?: () => Readonly<Record<string, number>>
-}
+export type MetastoreTelemetry = StoreTelemetrySink
 
 const METRIC_PREFIX = 'graft.metastore'
 
 /** Names that other systems read; the README lists them. */
-const METRIC = {
-  outcomes: `${METRIC_PREFIX}.commits`,
-  storeRequests: `${METRIC_PREFIX}.store.requests`,
-  cache: `${METRIC_PREFIX}.cache.size`,
-  watches: `${METRIC_PREFIX}.watches`,
-  watchedVolumes: `${METRIC_PREFIX}.watched_volumes`,
-  inFlight: `${METRIC_PREFIX}.commits.in_flight`,
-} as const
+const INSTRUMENTS: Readonly<Record<string, Instrument<keyof MetastoreMetrics>>> = {
+  'cache.size': { type: 'gauge', unit: 'By', description: 'commit records in memory', values: { cacheBytesNow: {} } },
+  watches: { type: 'gauge', unit: '{watch}', description: 'open watches', values: { watchesOpenNow: {} } },
+  watched_volumes: { type: 'gauge', unit: '{volume}', description: 'watched volumes', values: { volumesWatchedNow: {} } },
+  'commits.in_flight': {
+    type: 'gauge',
+    unit: '{commit}',
+    description: 'commits being decided',
+    values: { commitsInFlightNow: {} },
+  },
+}
 
 /** Spans and metrics of a meta store. */
 export class Telemetry extends CallTelemetry {
@@ -26,7 +26,8 @@ export class Telemetry extends CallTelemetry {
 
   constructor(options: MetastoreTelemetry, nowMs: () => number) {
     super({ ...options, service: MetaService, name: '@graft-ts/metastore', metricPrefix: METRIC_PREFIX, nowMs })
-    this.#outcomes = this.meter.createCounter(METRIC.outcomes, { unit: '{commit}', description: 'commits, by outcome' })
+    const described = { unit: '{commit}', description: 'commits, by outcome' }
+    this.#outcomes = this.meter.createCounter(`${METRIC_PREFIX}.commits`, described)
   }
 
   /** Notes a commit that was decided. */
@@ -36,22 +37,6 @@ export class Telemetry extends CallTelemetry {
 
   /** Reports sizes whenever they are collected, until it is stopped. */
   observeSizes(look: () => MetastoreMetrics, storeRequests: MetastoreTelemetry['storeRequests']): void {
-    const { meter } = this
-    const cache = meter.createObservableGauge(METRIC.cache, { unit: 'By', description: 'commit records in memory' })
-    const watches = meter.createObservableGauge(METRIC.watches, { unit: '{watch}', description: 'open watches' })
-    const volumes = meter.createObservableGauge(METRIC.watchedVolumes, { unit: '{volume}', description: 'watched volumes' })
-    const inFlight = meter.createObservableGauge(METRIC.inFlight, { unit: '{commit}', description: 'commits being decided' })
-    const requests = meter.createObservableCounter(METRIC.storeRequests, { unit: '{request}', description: 'store requests' })
-    this.observe(
-      (result) => {
-        const now = look()
-        result.observe(cache, now.cacheBytesNow)
-        result.observe(watches, now.watchesOpenNow)
-        result.observe(volumes, now.volumesWatchedNow)
-        result.observe(inFlight, now.commitsInFlightNow)
-        for (const [operation, count] of Object.entries(storeRequests?.() ?? {})) result.observe(requests, count, { operation })
-      },
-      [cache, watches, volumes, inFlight, requests],
-    )
+    this.observe({ instruments: INSTRUMENTS, look, storeRequests })
   }
 }

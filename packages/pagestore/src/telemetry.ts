@@ -1,26 +1,12 @@
 import { PageService } from '@graft-ts/protocol'
-import { CallTelemetry, type TelemetrySink } from '@graft-ts/protocol/service'
-import type { Attributes, Meter, Observable } from '@opentelemetry/api'
+import { CallTelemetry, type Instrument, type StoreTelemetrySink } from '@graft-ts/protocol/service'
 import type { PagestoreMetrics } from './metrics.ts'
 
 /** Where spans and metrics go. */
-export interface PagestoreTelemetry extends TelemetrySink {
-  /** Requests that the object stores have been asked so far, by name of the call: `counts` of a `metered` store, for example. */
-  readonly storeRequests?: () => Readonly<Record<string, number>>
-}
-
-interface Instrument {
-  readonly type: 'counter' | 'gauge'
-  readonly unit: string
-  readonly description: string
-  /** Which of the metrics it shows, each with what tells it from the others. */
-  readonly values: Readonly<Partial<Record<keyof PagestoreMetrics, Attributes>>>
-}
-
-const METRIC_PREFIX = 'graft.pagestore'
+export type PagestoreTelemetry = StoreTelemetrySink
 
 /** Names that other systems read; the README lists them. */
-const INSTRUMENTS: Readonly<Record<string, Instrument>> = {
+const INSTRUMENTS: Readonly<Record<string, Instrument<keyof PagestoreMetrics>>> = {
   pages: {
     type: 'counter',
     unit: '{page}',
@@ -77,33 +63,11 @@ const INSTRUMENTS: Readonly<Record<string, Instrument>> = {
 /** Spans and metrics of a page store. */
 export class Telemetry extends CallTelemetry {
   constructor(options: PagestoreTelemetry, nowMs: () => number) {
-    super({ ...options, service: PageService, name: '@graft-ts/pagestore', metricPrefix: METRIC_PREFIX, nowMs })
+    super({ ...options, service: PageService, name: '@graft-ts/pagestore', metricPrefix: 'graft.pagestore', nowMs })
   }
 
   /** Reports the counters whenever they are collected, until it is stopped. */
   observeMetrics(look: () => PagestoreMetrics, storeRequests: PagestoreTelemetry['storeRequests']): void {
-    const { meter } = this
-    const made = Object.entries(INSTRUMENTS).map(([name, instrument]) => ({
-      observable: newObservable(meter, name, instrument),
-      values: Object.entries(instrument.values) as [keyof PagestoreMetrics, Attributes][],
-    }))
-    const described = { unit: '{request}', description: 'store requests' }
-    const requests = meter.createObservableCounter(`${METRIC_PREFIX}.store.requests`, described)
-    this.observe(
-      (result) => {
-        const now = look()
-        for (const { observable, values } of made) {
-          for (const [metric, attributes] of values) result.observe(observable, now[metric], attributes)
-        }
-        for (const [operation, count] of Object.entries(storeRequests?.() ?? {})) result.observe(requests, count, { operation })
-      },
-      [...made.map(({ observable }) => observable), requests],
-    )
+    this.observe({ instruments: INSTRUMENTS, look, storeRequests })
   }
-}
-
-function newObservable(meter: Meter, name: string, { type, unit, description }: Instrument): Observable {
-  const options = { unit, description }
-  const fullName = `${METRIC_PREFIX}.${name}`
-  return type === 'gauge' ? meter.createObservableGauge(fullName, options) : meter.createObservableCounter(fullName, options)
 }

@@ -35,6 +35,29 @@ export interface CallTelemetryOptions extends TelemetrySink {
   readonly nowMs: () => number
 }
 
+/** Where spans and metrics of a store go, and what it may tell of its object stores. */
+export interface StoreTelemetrySink extends TelemetrySink {
+  /** Requests that the object stores have been asked so far, by name of the call: `counts` of a `metered` store, for example. */
+  readonly storeRequests?: () => Readonly<Record<string, number>>
+}
+
+/** A metric that is looked up whenever metrics are collected. */
+export interface Instrument<Name extends string> {
+  readonly type: 'counter' | 'gauge'
+  readonly unit: string
+  readonly description: string
+  /** Which of the store's metrics it shows, each with what tells it from the others. */
+  readonly values: Readonly<Partial<Record<Name, Attributes>>>
+}
+
+/** What {@link CallTelemetry.observe} reports. */
+export interface ObservedStore<Name extends string> {
+  /** By name, without the prefix. */
+  readonly instruments: Readonly<Record<string, Instrument<Name>>>
+  readonly look: () => Readonly<Record<Name, number>>
+  readonly storeRequests: StoreTelemetrySink['storeRequests'] | undefined
+}
+
 /** One call as telemetry sees it. */
 export interface ObservedCall {
   /** The context of its span; what it calls belongs there. */
@@ -46,6 +69,7 @@ export interface ObservedCall {
 }
 
 const MS_PER_SECOND = 1000
+const STORE_REQUESTS = { type: 'counter', unit: '{request}', description: 'store requests' } as const
 
 const headerGetter = {
   keys: (headers: Headers): string[] => [...headers.keys()],
@@ -57,6 +81,7 @@ export class CallTelemetry {
   /** For what a store counts besides. */
   readonly meter: Meter
   readonly #service: string
+  readonly #metricPrefix: string
   readonly #tracer: Tracer
   readonly #nowMs: () => number
   readonly #duration: Histogram
@@ -65,6 +90,7 @@ export class CallTelemetry {
   constructor(options: CallTelemetryOptions) {
     const { name, metricPrefix } = options
     this.#service = options.service.typeName
+    this.#metricPrefix = metricPrefix
     this.#tracer = options.tracer ?? trace.getTracer(name)
     this.meter = options.meter ?? metrics.getMeter(name)
     this.#nowMs = options.nowMs
@@ -95,8 +121,21 @@ export class CallTelemetry {
     }
   }
 
-  /** Has a function report what it knows whenever metrics are collected, until {@link stop}. */
-  observe(report: BatchObservableCallback, observables: Observable[]): void {
+  /** Reports what a store counts whenever metrics are collected, until {@link stop}. */
+  observe<Name extends string>({ instruments, look, storeRequests }: ObservedStore<Name>): void {
+    const made = Object.entries(instruments).map(([name, instrument]) => ({
+      observable: this.#newObservable(name, instrument),
+      values: Object.entries(instrument.values) as [Name, Attributes][],
+    }))
+    const requests = this.#newObservable('store.requests', STORE_REQUESTS)
+    const observables = [...made.map(({ observable }) => observable), requests]
+    const report: BatchObservableCallback = (result) => {
+      const now = look()
+      for (const { observable, values } of made) {
+        for (const [metric, attributes] of values) result.observe(observable, now[metric], attributes)
+      }
+      for (const [operation, count] of Object.entries(storeRequests?.() ?? {})) result.observe(requests, count, { operation })
+    }
     this.meter.addBatchObservableCallback(report, observables)
     this.#stopObserving = () => this.meter.removeBatchObservableCallback(report, observables)
   }
@@ -104,6 +143,14 @@ export class CallTelemetry {
   /** Reports nothing any more when metrics are collected. */
   stop(): void {
     this.#stopObserving()
+  }
+
+  #newObservable(name: string, { type, unit, description }: Omit<Instrument<string>, 'values'>): Observable {
+    const options = { unit, description }
+    const fullName = `${this.#metricPrefix}.${name}`
+    return type === 'gauge'
+      ? this.meter.createObservableGauge(fullName, options)
+      : this.meter.createObservableCounter(fullName, options)
   }
 }
 
