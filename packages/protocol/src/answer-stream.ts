@@ -1,7 +1,8 @@
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import { Code, ConnectError, createHandlerContext, type HandlerContext, type MethodImpl } from '@connectrpc/connect'
 import { createEndStreamSerialization, endStreamFlag, parseTimeout } from '@connectrpc/connect/protocol-connect'
-import { encodeAnswer, inEnvelope } from './encode-answer.ts'
+import { encodeAnswer } from './encode-answer.ts'
+import { inEnvelope } from './envelope.ts'
 import { toConnectError } from './errors.ts'
 
 /** What a call with a stream of answers is asked for with, by all who speak protobuf. */

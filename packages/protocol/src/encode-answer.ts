@@ -1,8 +1,7 @@
 import { create, type DescField, type DescMessage, type MessageInitShape, ScalarType, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { inEnvelope } from './envelope.ts'
 
-const ENVELOPE_BYTES = 5
-const ENVELOPE_LENGTH_OFFSET = 1
 // Fields of at least so many bytes go around the encoder, which would copy them three times.
 const LARGE_BYTES = 16 * 1024
 const NOTHING = new Uint8Array(0)
@@ -26,15 +25,4 @@ export function encodeAnswer<Desc extends DescMessage>(desc: Desc, answer: Messa
 function isLarge(field: DescField, value: unknown): boolean {
   const isBytes = field.fieldKind === 'scalar' && field.scalar === ScalarType.BYTES && field.oneof === undefined
   return isBytes && value instanceof Uint8Array && value.length >= LARGE_BYTES
-}
-
-/** Puts the head of an envelope before the pieces of a message. */
-export function inEnvelope(flags: number, pieces: readonly Uint8Array[]): Uint8Array[] {
-  const [first = NOTHING, ...others] = pieces
-  const head = new Uint8Array(ENVELOPE_BYTES + first.length)
-  head[0] = flags
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  new DataView(head.buffer).setUint32(ENVELOPE_LENGTH_OFFSET, length)
-  head.set(first, ENVELOPE_BYTES)
-  return [head, ...others]
 }

@@ -1,8 +1,6 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import { ENVELOPE_BYTES, lengthInEnvelope } from './envelope.ts'
 import { ProtocolError } from './errors.ts'
-
-const ENVELOPE_BYTES = 5
-const ENVELOPE_LENGTH_OFFSET = 1
 
 /**
  * Reads the one message that a call with a stream of answers is made by.
@@ -34,7 +32,7 @@ export async function readEnveloped<Desc extends DescMessage>(
 
 function lengthIn(envelope: Uint8Array, bytesMax: number): number {
   if (envelope[0] !== 0) throw invalid('an envelope of a kind that is not taken')
-  const length = new DataView(envelope.buffer, envelope.byteOffset).getUint32(ENVELOPE_LENGTH_OFFSET)
+  const length = lengthInEnvelope(envelope)
   if (length > bytesMax) {
     throw new ProtocolError('MESSAGE_TOO_LARGE', `a message is too large, bytes=${length} most=${bytesMax}`)
   }
