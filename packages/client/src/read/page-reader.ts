@@ -64,23 +64,26 @@ export class PageReader {
    * @returns `'absent'`: it is not here, or only a store that has to be waited for knows.
    */
   findNow(view: OpenView, pageIndex: number): BorrowedPage | 'absent' {
+    const known = this.#inMemory(view, pageIndex)
+    if (typeof known === 'number') return this.#localNow(known, pageIndex)
+    return known === 'stored' ? this.#storedNow(view, pageIndex) : known
+  }
+
+  /** A page from memory; else where it has to be looked up: under the sequence of the local commit that wrote it, or `'stored'`. */
+  #inMemory(view: OpenView, pageIndex: number): BorrowedPage | number | 'stored' {
     const { cache, volumeId, base, store } = this.#context
     if (pageIndex > view.pageCount) return undefined
     const local = view.local.find(pageIndex)
-    if (local.type === 'written') return this.#localNow(local.sequence, pageIndex)
+    if (local.type === 'written') return cache.findLocal(volumeId, local.sequence, pageIndex) ?? local.sequence
     if (local.type === 'cut-off' || !isInBase(view, pageIndex)) return undefined
     const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
-    if (cached !== undefined) {
-      store.pages.recency.mark(pageIndex)
-      return cached.bytes
-    }
-    return this.#storedNow(view, pageIndex)
+    if (cached === undefined) return 'stored'
+    store.pages.recency.mark(pageIndex)
+    return cached.bytes
   }
 
   #localNow(sequence: number, pageIndex: number): Uint8Array | 'absent' {
     const { cache, volumeId, store } = this.#context
-    const cached = cache.findLocal(volumeId, sequence, pageIndex)
-    if (cached !== undefined) return cached
     const bytes = store.pages.localNow(sequence, pageIndex)
     if (bytes === undefined) return 'absent'
     cache.keepLocal(volumeId, sequence, pageIndex, bytes)
@@ -106,7 +109,12 @@ export class PageReader {
     const pages = new Map<number, BorrowedPage>()
     const local: LocalPlace[] = []
     const remote: number[] = []
-    for (const pageIndex of wanted) this.#place(view, pageIndex, { pages, local, remote })
+    for (const pageIndex of wanted) {
+      const known = this.#inMemory(view, pageIndex)
+      if (typeof known === 'number') local.push({ pageIndex, sequence: known })
+      else if (known === 'stored') remote.push(pageIndex)
+      else pages.set(pageIndex, known)
+    }
     for (const [i, bytes] of (await this.#context.store.pages.local(local)).entries()) {
       const { pageIndex, sequence } = local[i] as LocalPlace
       if (bytes === undefined)
@@ -168,26 +176,6 @@ export class PageReader {
       }
     }
     await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, Math.ceil(missing.length / chunkPages)) }, worker))
-  }
-
-  /** Answers a page from memory, or says where it has to be looked up. */
-  #place(view: OpenView, pageIndex: number, into: { pages: Found['pages']; local: LocalPlace[]; remote: number[] }): void {
-    const { cache, volumeId, base } = this.#context
-    if (pageIndex > view.pageCount) return void into.pages.set(pageIndex, undefined)
-    const local = view.local.find(pageIndex)
-    if (local.type === 'written') {
-      const bytes = cache.findLocal(volumeId, local.sequence, pageIndex)
-      if (bytes !== undefined) into.pages.set(pageIndex, bytes)
-      else into.local.push({ pageIndex, sequence: local.sequence })
-    } else if (local.type === 'cut-off' || !isInBase(view, pageIndex)) {
-      into.pages.set(pageIndex, undefined)
-    } else {
-      const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
-      if (cached !== undefined) {
-        into.pages.set(pageIndex, cached.bytes)
-        this.#context.store.pages.recency.mark(pageIndex)
-      } else into.remote.push(pageIndex)
-    }
   }
 
   async #findStored(view: View, wanted: readonly number[], into: Found): Promise<void> {
