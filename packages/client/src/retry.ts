@@ -20,9 +20,9 @@ export interface RetryPolicy {
 export function isTransient(error: unknown): boolean {
   if (!isTypedError(error)) return false
   if (error.kind === 'exhausted') return retryAfterMs(error) !== undefined
-  // A server that shuts down has others beside it; what is closed on this side stays closed.
   // Nobody will ever know: asking again gives the same answer.
   if (error.code === 'ATTEMPT_EXPIRED') return false
+  // A server that shuts down has others beside it; what is closed on this side stays closed.
   if (error.kind === 'closed') return !(error instanceof ClientError)
   return error.kind === 'unavailable' || error.kind === 'unknown'
 }
