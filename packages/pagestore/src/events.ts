@@ -39,6 +39,13 @@ export type PagestoreEvent =
       readonly isFinal: boolean
     }
   | {
+      /** What the frame cache gave is not the frame; it is removed from there, and read from the object store. */
+      readonly type: 'kept-frame-rejected'
+      readonly volumeId: VolumeId
+      readonly ownerId: SegmentId | CommitId
+      readonly code: string
+    }
+  | {
       /** A write that was answered: its pages are durable, and no commit needs to refer to them yet. */
       readonly type: 'pages-written'
       readonly volumeId: VolumeId

@@ -48,6 +48,8 @@ export interface PagestoreLimits extends PageLimits, RequestLimits {
   readonly getsWaitingMax: number
   /** When a ranged read counts as lost, milliseconds. Default 30,000. */
   readonly getTimeoutMs: number
+  /** When a read of the frame cache counts as lost, and the store is asked, milliseconds. Default 1,000. */
+  readonly frameCacheTimeoutMs: number
   /** Bytes of one ranged read, unless a single frame is longer. Default 2 MiB. */
   readonly rangeBytesMax: number
   /** Bytes between two frames that are read along rather than asked for in two ranged reads. Default 32 KiB. */
@@ -76,6 +78,7 @@ export const DEFAULT_LIMITS: PagestoreLimits = {
   getsPerRequestMax: 16,
   getsWaitingMax: 4096,
   getTimeoutMs: 30_000,
+  frameCacheTimeoutMs: 1000,
   rangeBytesMax: 2 * 2 ** 20,
   rangeGapBytesMax: 32 * 1024,
 }

@@ -22,12 +22,23 @@ export interface PagestoreMetrics {
   /** Ranged reads of the object stores. */
   readonly gets: number
   readonly getBytes: number
-  /** Frames that were expanded, found in memory, or shared with another request's read. */
+  /** Frames that were expanded out of the store, found in memory, or shared with another request's read. */
   readonly framesRead: number
   readonly framesCached: number
   readonly framesShared: number
   /** Frames that failed their checks (I11). */
   readonly framesRejected: number
+  /** Frames that were found in the frame cache; without one this and the others of it are 0. */
+  readonly frameCacheHits: number
+  /** Frames that were neither in memory nor in the frame cache, or not fit to be used. */
+  readonly frameCacheMisses: number
+  /** Frames of the frame cache that failed their checks, were removed from it, and read from the store. */
+  readonly frameCacheRejected: number
+  /** Reads and writes of the frame cache that failed or took too long. */
+  readonly frameCacheFailures: number
+  /** Frames that the frame cache has taken, and those that came too fast for it or could not be written. */
+  readonly frameCacheWrites: number
+  readonly frameCacheDropped: number
   /** Calls of the handler that are not over. */
   readonly requestsInFlightNow: number
   /** Bytes of accepted writes that are not durable yet. */
@@ -39,6 +50,8 @@ export interface PagestoreMetrics {
   readonly getsWaitingNow: number
   /** Bytes of expanded frames in memory. */
   readonly cacheBytesNow: number
+  /** Bytes that the frame cache takes up. */
+  readonly frameCacheBytesNow: number
 }
 
 /** The counters while they are counted. */
@@ -66,5 +79,11 @@ export function newCounters(): Counters {
     framesCached: 0,
     framesShared: 0,
     framesRejected: 0,
+    frameCacheHits: 0,
+    frameCacheMisses: 0,
+    frameCacheRejected: 0,
+    frameCacheFailures: 0,
+    frameCacheWrites: 0,
+    frameCacheDropped: 0,
   }
 }

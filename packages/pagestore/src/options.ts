@@ -4,6 +4,7 @@ import type { ObjectStore } from '@graft-ts/storage-adapters'
 import type { FrameCodec, IdSource, Timers } from '@graft-ts/volume'
 import { PagestoreError } from './errors.ts'
 import type { PagestoreLog } from './events.ts'
+import type { FrameCache } from './frame-cache.ts'
 import type { PagestoreLimits } from './limits.ts'
 import type { PagestoreTelemetry } from './telemetry.ts'
 import type { WritePolicy } from './write/segment-grouping.ts'
@@ -38,6 +39,11 @@ export interface PagestoreOptions {
   readonly codec?: FrameCodec
   /** Memory for expanded frames in bytes; 0: none are kept. Default 64 MiB. */
   readonly cacheBytesMax?: number
+  /**
+   * Keeps frames beyond memory and restarts: `openDiskFrameCache` of `@graft-ts/pagestore/node`. Lent: closing the page
+   * store does not close it. Default: none.
+   */
+  readonly frameCache?: FrameCache
   /** Default: the runtime's timers. */
   readonly timers?: Timers
   /** Told what happens; holds no page contents and no secrets. */

@@ -15,6 +15,7 @@ import {
 import { admitArrivals, type Call, Calls, RequestSlots, safeLog } from '@graft-ts/protocol/service'
 import {
   encodeSegmentRef,
+  type FrameCodec,
   type SegmentId,
   systemIdSource,
   systemTimers,
@@ -25,10 +26,12 @@ import {
 } from '@graft-ts/volume'
 import { PagestoreError, storeFailure } from './errors.ts'
 import type { PageMethod, PagestoreLog } from './events.ts'
+import type { FrameCache } from './frame-cache.ts'
 import { type PagestoreLimits, resolveLimits } from './limits.ts'
 import { type Counters, newCounters, type PagestoreMetrics } from './metrics.ts'
 import { type PagestoreOptions, resolveCacheBytes, resolvePolicy, resolveScope } from './options.ts'
 import { FrameReader } from './read/frame-reader.ts'
+import { KeptFrames } from './read/kept-frames.ts'
 import { type PageGroup, PageReader } from './read/page-reader.ts'
 import { RangeReader } from './read/range-reader.ts'
 import { readFromWire, runFromWire } from './requests.ts'
@@ -57,6 +60,7 @@ export class PagestoreServer {
   readonly #calls: Calls<PageMethod>
   readonly #writer: SegmentWriter
   readonly #ranges: RangeReader
+  readonly #frameCache: FrameCache | undefined
   readonly #frames: FrameReader
   readonly #reader: PageReader
   #isClosed = false
@@ -84,7 +88,9 @@ export class PagestoreServer {
     this.#calls = this.#newCalls()
     this.#ranges = new RangeReader({ segments, commits, scope, limits, timers, counters })
     this.#writer = new SegmentWriter({ store: segments, policy, scope, limits, codec, idSource, timers, log, counters })
-    this.#frames = new FrameReader({ ranges: this.#ranges, codec, limits, cacheBytesMax, log, counters })
+    this.#frameCache = options.frameCache
+    const kept = this.#frameCache && this.#keptFrames(this.#frameCache, codec)
+    this.#frames = new FrameReader({ ranges: this.#ranges, codec, limits, cacheBytesMax, kept, log, counters })
     this.#reader = new PageReader({ logs, frames: this.#frames, ranges: this.#ranges, limits, counters })
     this.#telemetry.observeMetrics(() => this.metrics(), options.telemetry?.storeRequests)
   }
@@ -113,6 +119,7 @@ export class PagestoreServer {
       getsInFlightNow: this.#ranges.inFlight,
       getsWaitingNow: this.#ranges.waiting,
       cacheBytesNow: this.#frames.cacheBytes,
+      ...this.#frameCacheMetrics(),
     }
   }
 
@@ -120,6 +127,21 @@ export class PagestoreServer {
     this.#isClosed = true
     this.#telemetry.stop()
     await this.#writer.close(options)
+  }
+
+  #frameCacheMetrics() {
+    const kept = this.#frameCache?.metrics()
+    return {
+      frameCacheFailures: this.#counters.frameCacheFailures + (kept?.failures ?? 0),
+      frameCacheWrites: kept?.framesWritten ?? 0,
+      frameCacheDropped: kept?.framesDropped ?? 0,
+      frameCacheBytesNow: kept?.bytesNow ?? 0,
+    }
+  }
+
+  #keptFrames(cache: FrameCache, codec: FrameCodec): KeptFrames {
+    const timeoutMs = this.limits.frameCacheTimeoutMs
+    return new KeptFrames({ cache, codec, timers: this.#timers, timeoutMs, log: this.#log, counters: this.#counters })
   }
 
   #admitting(admit: AdmitCall | undefined): AdmitCall {

@@ -25,6 +25,7 @@ const INSTRUMENTS: Readonly<Record<string, Instrument<keyof PagestoreMetrics>>> 
     values: {
       framesRead: { source: 'store' },
       framesCached: { source: 'memory' },
+      frameCacheHits: { source: 'frame_cache' },
       framesShared: { source: 'shared' },
       framesRejected: { source: 'rejected' },
     },
@@ -45,6 +46,29 @@ const INSTRUMENTS: Readonly<Record<string, Instrument<keyof PagestoreMetrics>>> 
   gets: { type: 'counter', unit: '{request}', description: 'ranged reads of the object stores', values: { gets: {} } },
   'get.bytes': { type: 'counter', unit: 'By', description: 'bytes of ranged reads', values: { getBytes: {} } },
   'cache.size': { type: 'gauge', unit: 'By', description: 'frames in memory', values: { cacheBytesNow: {} } },
+  'frame_cache.lookups': {
+    type: 'counter',
+    unit: '{frame}',
+    description: 'frames that were looked for in the frame cache',
+    values: {
+      frameCacheHits: { outcome: 'found' },
+      frameCacheMisses: { outcome: 'missed' },
+      frameCacheRejected: { outcome: 'rejected' },
+    },
+  },
+  'frame_cache.writes': {
+    type: 'counter',
+    unit: '{frame}',
+    description: 'frames that the frame cache was offered',
+    values: { frameCacheWrites: { outcome: 'written' }, frameCacheDropped: { outcome: 'dropped' } },
+  },
+  'frame_cache.failures': {
+    type: 'counter',
+    unit: '{access}',
+    description: 'reads and writes of the frame cache that failed or took too long',
+    values: { frameCacheFailures: {} },
+  },
+  'frame_cache.size': { type: 'gauge', unit: 'By', description: 'the frame cache', values: { frameCacheBytesNow: {} } },
   'requests.in_flight': { type: 'gauge', unit: '{request}', description: 'calls under way', values: { requestsInFlightNow: {} } },
   'write.queue': {
     type: 'gauge',

@@ -4,6 +4,7 @@ import { PagestoreError, throwIfAborted } from '../errors.ts'
 import type { PagestoreLog } from '../events.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
+import type { KeptFrames } from './kept-frames.ts'
 import type { RangeReader } from './range-reader.ts'
 import { coalesceFrames, type FrameRange, type FrameTarget } from './read-plan.ts'
 
@@ -17,11 +18,13 @@ export interface FrameReaderOptions {
   readonly limits: PagestoreLimits
   /** Bytes of expanded frames that are kept; 0: none. */
   readonly cacheBytesMax: number
+  /** Where frames are looked for before the object store is asked, if there is such a place. */
+  readonly kept: KeptFrames | undefined
   readonly log: PagestoreLog
   readonly counters: Counters
 }
 
-/** One ranged read and those who wait for it; it is abandoned when nobody does any more. */
+/** One read of some frames and those who wait for it; it is abandoned when nobody does any more. */
 interface Fetch {
   readonly controller: AbortController
   readonly targets: readonly FrameTarget[]
@@ -34,7 +37,8 @@ interface Flight {
 }
 
 /**
- * Expanded, verified frames: from memory, from a read that is already under way, or from the object store.
+ * Expanded, verified frames: from memory, from a read that is already under way, from where frames are kept, or from the
+ * object store.
  *
  * However many requests want a frame at the same time, it is read and expanded once.
  */
@@ -71,7 +75,8 @@ export class FrameReader {
     const limitsOfRange = { gapBytesMax: limits.rangeGapBytesMax, rangeBytesMax: limits.rangeBytesMax }
     counters.framesCached += cached.filter((pages) => pages !== undefined).length
     // Nothing waits between looking and registering, so no two requests can miss each other.
-    for (const range of coalesceFrames(absent, limitsOfRange)) this.#fetch(range)
+    const missing = absent.filter((target) => !this.#recall(target))
+    for (const range of coalesceFrames(missing, limitsOfRange)) this.#fetch(range)
     const isOwn = new Set(absent)
     return targets.map((target, i) => {
       const pages = cached[i]
@@ -81,23 +86,44 @@ export class FrameReader {
     })
   }
 
+  /** Starts to read a frame from where frames are kept; `false`: it is not there. */
+  #recall(target: FrameTarget): boolean {
+    const finding = this.#options.kept?.find(target)
+    if (finding === undefined) return false
+    const fetch: Fetch = { controller: new AbortController(), targets: [target], waiters: 0 }
+    const { signal } = fetch.controller
+    this.#fly(
+      fetch,
+      target,
+      finding.then((pages) => pages ?? this.#readAlone(target, signal)),
+    )
+    return true
+  }
+
   #fetch(range: FrameRange): void {
     const fetch: Fetch = { controller: new AbortController(), targets: range.targets, waiters: 0 }
     const { signal } = fetch.controller
     const volumeId = (range.targets[0] as FrameTarget).expected.volumeId
     const bytes = this.#options.ranges.read(range.object, volumeId, { offset: range.offset, length: range.byteLength }, signal)
     for (const target of range.targets) {
-      const pages = bytes
-        .then((read) => this.#expand(target, read, range.offset, signal))
-        .then((expanded) => {
-          this.#cache?.set(target.cacheKey, expanded)
-          return expanded
-        })
-      const flight: Flight = { fetch, pages: pages.finally(() => this.#land(target, flight)) }
-      // Those who wait look at the outcome; when all have left there is nobody to tell.
-      flight.pages.catch(() => undefined)
-      this.#flights.set(target.cacheKey, flight)
+      this.#fly(
+        fetch,
+        target,
+        bytes.then((read) => this.#expand(target, read, range.offset, signal)),
+      )
     }
+  }
+
+  /** Registers what brings a frame, so that others can join. */
+  #fly(fetch: Fetch, target: FrameTarget, expanding: Promise<Uint8Array>): void {
+    const pages = expanding.then((expanded) => {
+      this.#cache?.set(target.cacheKey, expanded)
+      return expanded
+    })
+    const flight: Flight = { fetch, pages: pages.finally(() => this.#land(target, flight)) }
+    // Those who wait look at the outcome; when all have left there is nobody to tell.
+    flight.pages.catch(() => undefined)
+    this.#flights.set(target.cacheKey, flight)
   }
 
   #land(target: FrameTarget, flight: Flight): void {
@@ -135,7 +161,6 @@ export class FrameReader {
   }
 
   async #expand(target: FrameTarget, read: Uint8Array, readOffset: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { ranges } = this.#options
     try {
       return await this.#decode(target, read, readOffset)
     } catch (error) {
@@ -143,15 +168,23 @@ export class FrameReader {
       this.#reject(target, error.code, false)
     }
     // A reply can be damaged or cut short on its way; what is damaged at rest looks the same a second time.
-    throwIfAborted(signal)
-    const range = { offset: target.offset, length: target.byteLength }
-    const again = await ranges.read(target.object, target.expected.volumeId, range, signal)
+    const again = await this.#read(target, signal)
     try {
       return await this.#decode(target, again, target.offset)
     } catch (error) {
       if (isTypedError(error)) this.#reject(target, error.code, true)
       throw error
     }
+  }
+
+  async #readAlone(target: FrameTarget, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#expand(target, await this.#read(target, signal), target.offset, signal)
+  }
+
+  async #read(target: FrameTarget, signal: AbortSignal): Promise<Uint8Array> {
+    throwIfAborted(signal)
+    const range = { offset: target.offset, length: target.byteLength }
+    return this.#options.ranges.read(target.object, target.expected.volumeId, range, signal)
   }
 
   async #decode(target: FrameTarget, read: Uint8Array, readOffset: number): Promise<Uint8Array> {
@@ -165,6 +198,7 @@ export class FrameReader {
     }
     const pages = await decodeFrame(bytes, target.expected, this.#options.codec)
     this.#options.counters.framesRead += 1
+    this.#options.kept?.keep(target, bytes)
     // A raw frame is a view over the whole reply, which the cache must not keep alive.
     return pages.buffer.byteLength > pages.byteLength ? pages.slice() : pages
   }

@@ -30,7 +30,15 @@ async function twoFrames() {
     timers: new VirtualTimers(),
     counters,
   })
-  const reader = new FrameReader({ ranges, codec: syncCodec, limits, cacheBytesMax: 2 ** 20, log: () => undefined, counters })
+  const reader = new FrameReader({
+    ranges,
+    codec: syncCodec,
+    limits,
+    cacheBytesMax: 2 ** 20,
+    kept: undefined,
+    log: () => undefined,
+    counters,
+  })
   return { reader, counters, targets: frames.map((frame) => frame.target) }
 }
 

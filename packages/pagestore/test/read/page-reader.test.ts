@@ -13,7 +13,15 @@ test('a consumer that leaves early gives up what is still being read for it', as
   const { logs, store, timers, volumeId, lsn, ref, scripted } = await withVolume(640)
   const [counters, limits] = [newCounters(), DEFAULT_LIMITS]
   const ranges = new RangeReader({ segments: store, commits: store, scope: 'shared', limits, timers, counters })
-  const frames = new FrameReader({ ranges, codec: syncCodec, limits, cacheBytesMax: 0, log: () => undefined, counters })
+  const frames = new FrameReader({
+    ranges,
+    codec: syncCodec,
+    limits,
+    cacheBytesMax: 0,
+    kept: undefined,
+    log: () => undefined,
+    counters,
+  })
   const reader = new PageReader({ logs, frames, ranges, limits, counters })
   let other: AbortSignal | undefined
   scripted.onGet = (forward, key, options) => {
