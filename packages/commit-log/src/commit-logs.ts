@@ -42,9 +42,13 @@ export interface CommitLogsOptions {
 /**
  * Opens the commit logs of a store. Nothing is read before a log is used.
  *
- * @throws `CommitLogError` `LOG_OPTIONS` if the memory is not a positive integer.
+ * @throws `CommitLogError` `LOG_OPTIONS` if the memory is not a positive integer, `LOG_CREATE` if the store cannot create
+ * objects if absent: one winner for each version stands on that.
  */
 export function createCommitLogs(options: CommitLogsOptions): CommitLogs {
+  if (!options.store.capabilities.create) {
+    throw new CommitLogError('LOG_CREATE', 'the store of the commits cannot create objects if absent')
+  }
   const memory = new LogMemory(checkBytes(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT))
   const listeners = new Set<AdvanceListener>()
   const context: LogContext = {

@@ -12,6 +12,7 @@ export type CommitLogErrorCode =
   | 'LOG_ABORTED'
   | 'HORIZON_UNSUPPORTED'
   | 'LOG_OPTIONS'
+  | 'LOG_CREATE'
 
 type CommitLogErrorKind = 'invalid' | 'missing' | 'corrupt' | 'unknown' | 'aborted' | 'unsupported'
 
@@ -28,6 +29,7 @@ const KIND_OF: Readonly<Record<CommitLogErrorCode, CommitLogErrorKind>> = {
   LOG_ABORTED: 'aborted',
   HORIZON_UNSUPPORTED: 'unsupported',
   LOG_OPTIONS: 'invalid',
+  LOG_CREATE: 'unsupported',
 }
 
 /** A volume, position or attempt that the log cannot serve. The code decides the kind. */

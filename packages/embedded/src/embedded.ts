@@ -46,7 +46,7 @@ export interface EmbeddedTransport extends GraftTransport {
  * of segment refs (their age is checked all the same). Other processes may work on the same object store at the same time,
  * embedded or through servers.
  *
- * @param bare Must be able to create objects if absent, or `createPagestore` throws `PAGESTORE_CREATE`.
+ * @param bare Must be able to create objects if absent, or `createCommitLogs` throws `LOG_CREATE`.
  * @throws What the stores throw about their options; `StoreError` `STORE_ARGUMENT` if `storeMsMax` is out of range.
  */
 export function embedded(bare: ObjectStore, options: EmbeddedOptions = {}): EmbeddedTransport {

@@ -96,8 +96,6 @@ describe('embedded', () => {
   })
 
   test('an object store that cannot create if absent is refused', () => {
-    expect(() => embedded(new MemoryStore({ without: ['create'] }))).toThrow(
-      expect.objectContaining({ code: 'PAGESTORE_CREATE' }),
-    )
+    expect(() => embedded(new MemoryStore({ without: ['create'] }))).toThrow(expect.objectContaining({ code: 'LOG_CREATE' }))
   })
 })

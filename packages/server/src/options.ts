@@ -1,7 +1,7 @@
 import type { MetastoreLimits, MetastoreOptions } from '@graft-ts/metastore'
 import type { PagestoreLimits, PagestoreOptions } from '@graft-ts/pagestore'
 import type { Authorize, CorsOptions, RefKey } from '@graft-ts/protocol'
-import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { ObjectStore, ProbeOptions } from '@graft-ts/storage-adapters'
 import type { FrameCodec, Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
@@ -31,6 +31,9 @@ export interface ServerLimits {
   readonly readyMsMax?: number
 }
 
+/** How a server looks at its stores before it listens. */
+export type ServerProbe = Pick<ProbeOptions, 'racers' | 'rounds'>
+
 /** What a server is made of. Everything that touches the world comes in here. */
 export interface ServerOptions {
   /** Where segments and commits lie; may be one store. Lent: closing the server does not close them. */
@@ -54,6 +57,11 @@ export interface ServerOptions {
    */
   readonly refKeys?: readonly RefKey[]
   readonly limits?: ServerLimits
+  /**
+   * Races on scratch keys of each store that this process writes to, before it listens: some object stores accept conditions and
+   * do not keep them. Default: four racers, five rounds of 64 bytes, some 120 requests a store; `false`: none.
+   */
+  readonly probe?: ServerProbe | false
   /** What pages are stored in, in segments and inline. Default: `createNodeFrameCodec()`, which is `deflate-raw`. */
   readonly codec?: FrameCodec
   /** Which pages of the web may call both stores. Default: none. */

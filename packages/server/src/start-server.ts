@@ -7,10 +7,11 @@ import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 import { createFront } from './http/front.ts'
-import { Listener, type ListenerOptions } from './http/listener.ts'
+import { Listener } from './http/listener.ts'
 import { isLoopback, urlHost } from './http/loopback.ts'
 import { Readiness } from './http/readiness.ts'
 import { checkPort, type ProcessLimits, processLimits, type ServerOptions } from './options.ts'
+import { probeStores } from './probe-stores.ts'
 import { openServices, type Services } from './services.ts'
 
 const READY_ANSWER_AGE_MS_MAX = 1000
@@ -34,7 +35,7 @@ export interface GraftServer {
  * Starts a server for one or both stores over plain HTTP/1.1.
  *
  * @throws {@link ServerError} if it cannot listen there or the options make no sense; what the stores throw about theirs:
- * `OPTIONS_INVALID` without an `authorize`.
+ * `OPTIONS_INVALID` without an `authorize`; `StoreError` `STORE_UNSUPPORTED` if an object store does not keep its conditions.
  */
 export async function startServer(options: ServerOptions): Promise<GraftServer> {
   const host = options.host ?? '127.0.0.1'
@@ -49,7 +50,8 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
   const limits = processLimits(options.limits)
   const log = safeLog(options.log)
   const { timers = systemTimers, nowMs = Date.now } = options
-  const services = openServices({ ...options, stores: boundedStores(options.stores, limits, timers) }, log)
+  const bounded = { ...options, stores: boundedStores(options.stores, limits, timers) }
+  const services = openServices(bounded, log)
   const stores = [...new Set([options.stores.commits, options.stores.segments])]
   const readiness = new Readiness({
     stores,
@@ -61,7 +63,11 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
   const { metastore, pagestore } = services
   const front = createFront({ meta: metastore?.handler, pages: pagestore?.handler, readiness, isLoopbackOnly, nowMs, log })
   const handle = options.cors === undefined ? front : withCors(front, options.cors)
-  const listener = await openListener({ handle, host, port, connectionsMax: limits.connectionsMax, timers }, services)
+  const listening = { handle, host, port, connectionsMax: limits.connectionsMax, timers }
+  const listener = await orClose(services, async () => {
+    await probeStores(bounded)
+    return await Listener.open(listening)
+  })
   const url = `http://${urlHost(host)}:${listener.port}`
   log({ type: 'listening', url })
   if (options.authorize === allowEverybody) log({ type: 'open-to-everybody', url, isLoopbackOnly })
@@ -85,9 +91,10 @@ function boundedStores(
   return { segments: boundedSegments, commits: commits === segments ? boundedSegments : bounded(commits) }
 }
 
-async function openListener(options: ListenerOptions, services: Services): Promise<Listener> {
+/** Lets nothing of a start that fails live on. */
+async function orClose(services: Services, start: () => Promise<Listener>): Promise<Listener> {
   try {
-    return await Listener.open(options)
+    return await start()
   } catch (error) {
     await closeServices(services)
     throw error

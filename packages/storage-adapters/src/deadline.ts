@@ -1,5 +1,6 @@
 import { AroundCalls, type StoreCall } from './around-calls.ts'
 import { StoreError } from './errors.ts'
+import { follow } from './follow.ts'
 import type { ObjectStore } from './object-store.ts'
 import { type StoreTimers, systemTimers, TIMER_MS_MAX } from './timers.ts'
 
@@ -42,19 +43,15 @@ class DeadlineStore extends AroundCalls {
 
   protected around<T>(call: StoreCall, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const controller = new AbortController()
-      const passOn = (): void => controller.abort(call.signal?.reason)
+      const { controller, letGo } = follow(call.signal)
       const cancel = this.#timers.start(() => {
         // First, so that nothing that the store says about being given up can be the answer.
         reject(this.#error(call))
         controller.abort()
       }, this.#ms)
-      // Not `AbortSignal.any`: a long-lived signal of the caller would collect what hangs on it.
-      call.signal?.addEventListener('abort', passOn, { once: true })
-      if (call.signal?.aborted === true) passOn()
       const settle = (): void => {
         cancel()
-        call.signal?.removeEventListener('abort', passOn)
+        letGo()
       }
       run(controller.signal).finally(settle).then(resolve, reject)
     })

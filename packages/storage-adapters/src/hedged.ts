@@ -1,5 +1,6 @@
 import type { ObjectBody } from './bodies.ts'
 import { StoreError } from './errors.ts'
+import { follow } from './follow.ts'
 import type {
   CallOptions,
   CompareAndSwapOptions,
@@ -152,15 +153,11 @@ class Hedger implements HedgedStore {
   }
 
   #start<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined, latencies: Latencies): Attempt<T> {
-    const controller = new AbortController()
+    const { controller, letGo } = follow(signal)
     const startMs = this.#clock.nowMs()
     let isOver = false
-    const passOn = (): void => controller.abort(signal?.reason)
-    // Not `AbortSignal.any`: a long-lived signal of the caller would collect what hangs on it.
-    signal?.addEventListener('abort', passOn, { once: true })
-    if (signal?.aborted === true) passOn()
     const end = (isMeasured: boolean): void => {
-      signal?.removeEventListener('abort', passOn)
+      letGo()
       if (!isOver && isMeasured) latencies.add(this.#clock.nowMs() - startMs)
       isOver = true
     }

@@ -8,6 +8,7 @@ import {
   checkBytes,
   checkEtag,
   checkLimit,
+  checkObjectBytesMax,
   checkStartAfter,
   type DeleteOptions,
   type GetOptions,
@@ -56,7 +57,7 @@ export class MemoryStore implements ObjectStore {
       conditionalDelete: !without.has('conditionalDelete'),
       orderedListing: true,
       uniqueEtags: true,
-      objectBytesMax: options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT,
+      objectBytesMax: checkObjectBytesMax(options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT),
       keyBytesMax: KEY_BYTES_MAX,
     })
   }

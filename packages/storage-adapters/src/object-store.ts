@@ -193,6 +193,12 @@ export const LIST_LIMIT_MAX = 1000
 /** The default of `capabilities.objectBytesMax`: 1 GiB. */
 export const OBJECT_BYTES_MAX_DEFAULT: number = 1024 ** 3
 
+/** Refuses what would be no bound. Throws {@link StoreError} `STORE_ARGUMENT`. */
+export function checkObjectBytesMax(objectBytesMax: number): number {
+  if (Number.isSafeInteger(objectBytesMax) && objectBytesMax >= 1) return objectBytesMax
+  throw new StoreError('STORE_ARGUMENT', `the largest object has at least one byte, objectBytesMax=${objectBytesMax}`)
+}
+
 /**
  * Lists all keys with a prefix, page by page as the loop goes on.
  *

@@ -4,8 +4,16 @@ import { createOnce, deleteOnce, listFresh, readPart, swapBack, swapOnce } from 
 import { raceCreators, raceDeletion, raceSwaps } from './probe/races.ts'
 import { Scratch } from './probe/scratch.ts'
 
+/** A condition that a store may keep; the name of its capability. */
+export type StoreCondition = 'create' | 'compareAndSwap' | 'conditionalDelete'
+
 /** Options of {@link probe}. */
 export interface ProbeOptions extends CallOptions {
+  /**
+   * What the caller cannot do without: a store that does not even declare it is refused, before anything is sent. Default:
+   * `create` and `compareAndSwap`.
+   */
+  readonly needs?: readonly StoreCondition[] | undefined
   /** Where scratch objects are put, and removed from in the end; default `probe/` and a random name. */
   readonly scratch?: string | undefined
   /** How many callers race, at least 2; default 6. */
@@ -18,6 +26,8 @@ export interface ProbeOptions extends CallOptions {
   readonly rounds?: readonly { readonly bodyBytes: number; readonly count: number }[] | undefined
 }
 
+const CONDITIONS: readonly StoreCondition[] = ['create', 'compareAndSwap', 'conditionalDelete']
+const NEEDS_DEFAULT: readonly StoreCondition[] = ['create', 'compareAndSwap']
 const ROUNDS_DEFAULT = [
   { bodyBytes: 64, count: 20 },
   { bodyBytes: 7 * 1024 * 1024, count: 3 },
@@ -29,12 +39,14 @@ const ROUNDS_DEFAULT = [
  * answer a read of a part with the whole. Run it once where a store is set up or a server starts; it is no proof, but each
  * known kind of cheating fails it.
  *
- * @throws {@link StoreError} `STORE_UNSUPPORTED` if a condition is not kept; `STORE_UNAVAILABLE` if the store was too
+ * @throws {@link StoreError} `STORE_UNSUPPORTED` if a condition is not kept, or needed and not declared; `STORE_UNAVAILABLE` if the store was too
  * disturbed to tell; `STORE_ARGUMENT` if an option is not in its range. Failures of the store itself pass through.
  */
 export async function probe(store: ObjectStore, options: ProbeOptions = {}): Promise<void> {
-  const { racers = 6, rounds = ROUNDS_DEFAULT, scratch: prefix = `probe/${crypto.randomUUID()}`, signal } = options
+  const { needs = NEEDS_DEFAULT, racers = 6, rounds = ROUNDS_DEFAULT, signal } = options
   checkRaces(racers, rounds)
+  checkNeeds(needs, store)
+  const prefix = options.scratch ?? `probe/${crypto.randomUUID()}`
   const scratch = new Scratch(store, prefix, signal)
   try {
     await checkOneCaller(scratch)
@@ -56,6 +68,17 @@ function checkRaces(racers: number, rounds: NonNullable<ProbeOptions['rounds']>)
   if (isCount(racers, 2) && rounds.length > 0 && rounds.every(isRound)) return
   const what = `racers=${racers} rounds=${JSON.stringify(rounds)}`
   throw new StoreError('STORE_ARGUMENT', `a probe needs two racers, and rounds with bodies, ${what}`)
+}
+
+function checkNeeds(needs: readonly StoreCondition[], { capabilities }: ObjectStore): void {
+  for (const condition of needs) {
+    if (!CONDITIONS.includes(condition)) {
+      throw new StoreError('STORE_ARGUMENT', `a probe knows ${CONDITIONS.join(', ')}, needs=${JSON.stringify(condition)}`)
+    }
+    if (!capabilities[condition]) {
+      throw new StoreError('STORE_UNSUPPORTED', `the store does not say that it can do what is needed, needs=${condition}`)
+    }
+  }
 }
 
 function isCount(value: number, min: number): boolean {

@@ -10,6 +10,7 @@ import {
   checkBytes,
   checkLimit,
   checkObjectBytes,
+  checkObjectBytesMax,
   checkRange,
   checkStartAfter,
   type DeleteOptions,
@@ -62,7 +63,7 @@ export class R2Store implements ObjectStore {
       conditionalDelete: false,
       orderedListing: true,
       uniqueEtags: false,
-      objectBytesMax: options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT,
+      objectBytesMax: checkObjectBytesMax(options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT),
       keyBytesMax: KEY_BYTES_MAX,
     })
   }

@@ -22,6 +22,7 @@ import {
   checkBody,
   checkBytes,
   checkLimit,
+  checkObjectBytesMax,
   checkRange,
   checkStartAfter,
   type DeleteOptions,
@@ -46,6 +47,7 @@ import { uploadParts } from './s3/upload.ts'
 // What one DeleteObjects takes.
 const DELETIONS_MAX = 1000
 const PART_BYTES_DEFAULT = 8 * 1024 * 1024
+const PARTS_MAX = 10_000
 
 /** What a server may or may not be able to do, see {@link StoreCapabilities}. */
 export type S3Capabilities = Omit<StoreCapabilities, 'keyBytesMax'>
@@ -65,7 +67,7 @@ export interface S3StoreOptions {
   readonly quoteEtags?: boolean | undefined
   /**
    * A body from a source that is longer is sent in parts of this many bytes, each of which is in memory at a time; default
-   * 8 MiB. Servers want at least 5 MiB, and at most 10,000 parts.
+   * 8 MiB. Servers want at least 5 MiB, and at most 10,000 parts, which bounds objects too.
    */
   readonly partBytes?: number | undefined
   /**
@@ -95,7 +97,7 @@ export class S3Store implements ObjectStore {
   // Whether a reply has shown that the bucket exists.
   #isBucketKnown = false
 
-  /** @throws {@link StoreError} `STORE_KEY` if the prefix is not valid, `STORE_ARGUMENT` if `partBytes` is not. Sends nothing. */
+  /** @throws {@link StoreError} `STORE_KEY` if the prefix is not valid, `STORE_ARGUMENT` if a size is not. Sends nothing. */
   constructor(options: S3StoreOptions) {
     const { client, bucket, prefix = '', quoteEtags = true, partBytes = PART_BYTES_DEFAULT } = options
     this.#client = client
@@ -106,14 +108,16 @@ export class S3Store implements ObjectStore {
       throw new StoreError('STORE_ARGUMENT', `a part has at least one byte, partBytes=${partBytes}`)
     }
     this.#partBytes = partBytes
+    const { objectBytesMax = OBJECT_BYTES_MAX_DEFAULT, ...capabilities } = options.capabilities ?? {}
     this.capabilities = Object.freeze({
       create: true,
       compareAndSwap: true,
       conditionalDelete: false,
       orderedListing: false,
       uniqueEtags: false,
-      objectBytesMax: OBJECT_BYTES_MAX_DEFAULT,
-      ...options.capabilities,
+      ...capabilities,
+      // What would need more parts than a server takes is refused before the first one is sent.
+      objectBytesMax: Math.min(checkObjectBytesMax(objectBytesMax), partBytes * PARTS_MAX),
       keyBytesMax: KEY_BYTES_MAX - new TextEncoder().encode(this.#prefix).byteLength,
     })
   }

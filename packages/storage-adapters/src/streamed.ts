@@ -1,5 +1,6 @@
 import { isStoreError, StoreError } from './errors.ts'
-import type { ByteRange, CallOptions, GetOptions, ObjectInfo, ObjectStore, StoredObject } from './object-store.ts'
+import { follow } from './follow.ts'
+import type { ByteRange, GetOptions, ObjectInfo, ObjectStore, StoredObject } from './object-store.ts'
 
 /** Options of {@link getStream}. */
 export interface GetStreamOptions extends GetOptions {
@@ -70,8 +71,8 @@ function streamOf(
   pieceBytes: number,
   signal: AbortSignal | undefined,
 ): StreamedObject['stream'] {
-  const stopping = new AbortController()
-  const options: CallOptions = { signal: signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal]) }
+  // Gives up on the piece that is being read.
+  let stop = (_reason: unknown): void => undefined
   let piece: StoredObject = first
   let position = first.offset + first.bytes.byteLength
   return new ReadableStream({
@@ -81,7 +82,10 @@ function streamOf(
     },
     async pull(controller) {
       const range = { offset: position, length: Math.min(pieceBytes, end - position) }
-      const next = await store.get(key, { ...options, range })
+      // For each piece anew: a stream that nobody reads to its end leaves nothing on the caller's signal.
+      const { controller: ending, letGo } = follow(signal)
+      stop = (reason) => ending.abort(reason)
+      const next = await store.get(key, { range, signal: ending.signal }).finally(letGo)
       if (next?.etag !== piece.etag || next.bytes.byteLength === 0) {
         throw new StoreError('STORE_CHANGED', `the object was overwritten or deleted while it was read, key=${key}`)
       }
@@ -91,7 +95,7 @@ function streamOf(
       if (position >= end) controller.close()
     },
     cancel(reason) {
-      stopping.abort(reason)
+      stop(reason)
     },
   })
 }

@@ -21,3 +21,7 @@ test('etags never repeat, not even for the same bytes', async () => {
   etags.add((await store.create('k', text('A'))).etag)
   expect(etags.size).toBe(4)
 })
+
+test.each([0, -1, 1.5, Number.NaN])('objects of at most %d bytes are refused', (objectBytesMax) => {
+  expect(() => new MemoryStore({ objectBytesMax })).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
+})

@@ -296,9 +296,22 @@ test('what a store does not promise, it may not keep', async () => {
 })
 
 test('asks only for what the store says it can do, with bodies that it takes', async () => {
-  await probe(new MemoryStore({ without: ['create', 'compareAndSwap', 'conditionalDelete'] }), { rounds })
+  await probe(new MemoryStore({ without: ['create', 'compareAndSwap', 'conditionalDelete'] }), { rounds, needs: [] })
   await probe(new MemoryStore({ objectBytesMax: LARGE - 1 }), { rounds })
 })
+
+test.each(['create', 'compareAndSwap', 'conditionalDelete'] as const)(
+  'a store without %s is refused where it is needed',
+  async (condition) => {
+    const store = new MemoryStore({ without: [condition] })
+    const needed = { code: 'STORE_UNSUPPORTED', message: expect.stringContaining(condition) }
+    await expect(probe(store, { rounds, needs: [condition] })).rejects.toMatchObject(needed)
+    await probe(store, { rounds, needs: [] })
+    // Nobody who asks for nothing in particular can go on without the first two.
+    if (condition === 'conditionalDelete') await probe(store, { rounds })
+    else await expect(probe(store, { rounds })).rejects.toMatchObject(needed)
+  },
+)
 
 test('losers may be told nothing certain', async () => {
   class Vague extends MemoryStore {
@@ -349,6 +362,7 @@ test.each<ProbeOptions>([
   { racers: 1 },
   { racers: 2.5 },
   { rounds: [] },
+  { needs: ['swap' as 'create'] },
   { rounds: [{ bodyBytes: 0, count: 1 }] },
   { rounds: [{ bodyBytes: 1, count: 0 }] },
   { rounds: [{ bodyBytes: 1, count: Number.NaN }] },

@@ -9,6 +9,7 @@ import {
   checkBytes,
   checkEtag,
   checkLimit,
+  checkObjectBytesMax,
   checkRange,
   checkStartAfter,
   type DeleteOptions,
@@ -101,7 +102,7 @@ export class FsStore implements ObjectStore {
       conditionalDelete: true,
       orderedListing: true,
       uniqueEtags: true,
-      objectBytesMax: options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT,
+      objectBytesMax: checkObjectBytesMax(options.objectBytesMax ?? OBJECT_BYTES_MAX_DEFAULT),
       keyBytesMax: KEY_BYTES_MAX,
     })
   }
@@ -259,9 +260,13 @@ export class FsStore implements ObjectStore {
 }
 
 function checkedDirectory(directory: string): string {
-  const path = resolve(directory)
-  if (directory !== '' && Buffer.byteLength(path) <= DIRECTORY_BYTES_MAX) return path
-  throw new StoreError('STORE_ARGUMENT', `the path is empty or over ${DIRECTORY_BYTES_MAX} bytes, directory=${directory}`)
+  // From plain JavaScript it may be anything.
+  if (typeof directory === 'string' && directory !== '' && !directory.includes('\0')) {
+    const path = resolve(directory)
+    if (Buffer.byteLength(path) <= DIRECTORY_BYTES_MAX) return path
+  }
+  const what = `a path is text of 1 to ${DIRECTORY_BYTES_MAX} bytes without NUL, directory=${JSON.stringify(directory)}`
+  throw new StoreError('STORE_ARGUMENT', what)
 }
 
 /** Makes a folder and those above it, each durable before the next. */

@@ -62,10 +62,16 @@ describe('opening', () => {
     await expect(openFsStore({ ...nodeEnvironment, files }, folder)).rejects.toMatchObject({ kind, code })
   })
 
-  test('a path that leaves no room for the longest key is refused', async () => {
-    await expect(FsStore.open(`/${'x'.repeat(900)}`)).rejects.toMatchObject({ kind: 'invalid', code: 'STORE_ARGUMENT' })
-    await expect(FsStore.open('')).rejects.toMatchObject({ code: 'STORE_ARGUMENT' })
+  test('a path that leaves no room for the longest key, or is none, is refused', async () => {
+    for (const path of [`/${'x'.repeat(900)}`, 'a\0b', '', undefined, 7]) {
+      await expect(FsStore.open(path as string)).rejects.toMatchObject({ kind: 'invalid', code: 'STORE_ARGUMENT' })
+    }
   })
+})
+
+test.each([0, -1, 1.5, Number.NaN])('objects of at most %d bytes are refused', async (objectBytesMax) => {
+  const opening = FsStore.open(await tempFolder(), { objectBytesMax })
+  await expect(opening).rejects.toMatchObject({ code: 'STORE_ARGUMENT' })
 })
 
 describe('failing calls of the system', () => {

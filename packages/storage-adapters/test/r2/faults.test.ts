@@ -120,6 +120,9 @@ describe('replies that are not to be believed', () => {
 test('an object that is too large is not read', async () => {
   const { bucket } = setUp()
   await bucket.put('k', new Uint8Array(10))
+  for (const objectBytesMax of [0, Number.NaN]) {
+    expect(() => new R2Store({ bucket, objectBytesMax })).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
+  }
   const small = new R2Store({ bucket, objectBytesMax: 9 })
   expect(await failureOf(small.get('k'))).toMatchObject({ code: 'STORE_OBJECT_TOO_LARGE' })
   expect(bucket.openBodies).toBe(0)

@@ -157,6 +157,18 @@ describe('a completion whose outcome is not known', () => {
   })
 })
 
+test('what would need more than ten thousand parts is refused before anything is sent', async () => {
+  expect(store.capabilities.objectBytesMax).toBe(1_000_000)
+  const source = { size: 1_000_001, stream: () => new ReadableStream<Uint8Array<ArrayBuffer>>() }
+  await expect(store.put('k', source)).rejects.toMatchObject({ code: 'STORE_OBJECT_TOO_LARGE' })
+  expect(new S3Store({ client, bucket: 'bucket' }).capabilities.objectBytesMax).toBe(2 ** 30)
+})
+
+test.each([0, -1, 1.5, Number.NaN])('objects of at most %d bytes are refused', (objectBytesMax) => {
+  const refused = expect.objectContaining({ code: 'STORE_ARGUMENT' })
+  expect(() => new S3Store({ client, bucket: 'bucket', capabilities: { objectBytesMax } })).toThrow(refused)
+})
+
 test.each([0, -1, 1.5, Number.NaN])('parts of %d bytes are refused', (partBytes) => {
   expect(() => new S3Store({ client, bucket: 'bucket', partBytes })).toThrow(expect.objectContaining({ code: 'STORE_ARGUMENT' }))
 })
