@@ -35,21 +35,45 @@ export const runtimes = {
 export async function startHost(runtime, settings) {
   const folder = await mkdtemp(join(tmpdir(), 'graft-host-'))
   const env = { GRAFT_FOLDER: folder, GRAFT_SETTINGS: JSON.stringify(settings.server) }
-  const child = start(runtime, [at(`hosts/${runtime}.mjs`)], env)
+  const { told, stop } = await startTelling(runtime, [at(`hosts/${runtime}.mjs`)], env)
+  return {
+    baseUrl: told.baseUrl,
+    stop: async () => {
+      await stop()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/**
+ * Starts `owner.mjs`, which takes over the local store in a folder.
+ *
+ * @returns What it found there, how to stop it, and how to kill it.
+ */
+export function startOwner(runtime, folder) {
+  return startTelling(runtime, [at('owner.mjs'), folder], {})
+}
+
+/** Starts a program that tells something on its first line, and then goes on until its standard input ends. */
+async function startTelling(runtime, args, env) {
+  const child = start(runtime, args, env)
   const closed = once(child, 'close')
   const stop = async () => {
     child.stdin.end()
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     const [code, signal] = await closed
     clearTimeout(timer)
-    await rm(folder, { recursive: true })
-    if (code !== 0) throw new Error(`the host on ${runtime} ended with ${code ?? signal}`)
+    if (code !== 0) throw new Error(`${args[0]} on ${runtime} ended with ${code ?? signal}`)
+  }
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await closed
   }
   const line = createInterface(child.stdout)[Symbol.asyncIterator]()
   const { done, value } = await line.next()
-  if (!done) return { baseUrl: JSON.parse(value).baseUrl, stop }
+  if (!done) return { told: JSON.parse(value), stop, kill }
   await stop()
-  throw new Error(`the host on ${runtime} did not start`)
+  throw new Error(`${args[0]} on ${runtime} did not start`)
 }
 
 /** Runs suites inside a runtime; gives what `runAll` gives. */

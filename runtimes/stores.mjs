@@ -7,35 +7,37 @@ import { jwtAuthorize } from '@graft-ts/protocol/jwt'
 
 /** Where hosts tell the counters of the meta store. */
 export const METRICS = '/metrics'
-/** The only origin whose pages may call. */
+/** An origin whose pages may call. */
 export const ORIGIN = 'https://app.example'
-const CORS = { origins: [ORIGIN] }
 // Short, so that tests hear a heartbeat soon.
 const WATCH = { heartbeatMs: 100, probeMs: 100, probeMsMax: 100 }
 
 /**
  * Opens both stores over an object store.
  *
+ * @param settings.origins Further origins whose pages may call.
  * @param memory.cacheBytesMax For records, and again for frames.
  * @param memory.limits Of the page store.
  */
 export function openStores(
   store,
-  { issuer, audience, publicKey, refSecret },
+  { issuer, audience, publicKey, refSecret, origins = [] },
   { cacheBytesMax = 64 * 2 ** 20, limits = {} } = {},
 ) {
   const refs = hmacRefSigner({ keys: [{ id: 'first', secret: Uint8Array.from(refSecret) }], nowMs: Date.now })
   const authorize = jwtAuthorize({ audience, issuers: [{ issuer, keys: [publicKey] }] })
   const shared = { logs: createCommitLogs({ store, cacheBytesMax }), authorize, refs }
-  const metastore = createMetastore({ ...shared, watch: WATCH, cors: CORS })
+  const cors = { origins: [ORIGIN, ...origins] }
+  const metastore = createMetastore({ ...shared, watch: WATCH, cors })
   const pagestore = createPagestore({ ...shared, segments: store, commits: store, cacheBytesMax, limits })
-  const pagesHandler = withCors(pagestore.handler, CORS)
+  const pagesHandler = withCors(pagestore.handler, cors)
+  const metricsHandler = withCors(async () => Response.json(metastore.metrics()), cors)
   return {
     async handle(request) {
       const { pathname } = new URL(request.url)
       if (pathname.startsWith(`/${MetaService.typeName}/`)) return metastore.handler(request)
       if (pathname.startsWith(`/${PageService.typeName}/`)) return pagesHandler(request)
-      return pathname === METRICS ? Response.json(metastore.metrics()) : new Response('not found', { status: 404 })
+      return pathname === METRICS ? metricsHandler(request) : new Response('not found', { status: 404 })
     },
     metrics: () => metastore.metrics(),
     async close() {

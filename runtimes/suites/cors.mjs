@@ -6,6 +6,8 @@ const STRANGER = 'https://stranger.example'
 
 /** Registers the tests for a method of a store, such as `graft.v1.MetaService/Pull`. */
 export function testCors({ baseUrl }, method, test) {
+  // A page cannot name its origin. There the browser asks, for each call of every other test.
+  if (globalThis.document !== undefined) return
   const ask = async (origin, init) => {
     const response = await fetch(`${baseUrl}/${method}`, { ...init, headers: { ...init.headers, origin } })
     await response.body?.cancel()
