@@ -1,5 +1,6 @@
 import { META_LIMITS_DEFAULT, type MetaLimits } from '@graft-ts/protocol'
 import type { RequestLimits } from '@graft-ts/protocol/service'
+import { TIMER_MS_MAX } from '@graft-ts/volume'
 import { MetastoreError } from './errors.ts'
 
 /** Ceilings of a meta store. `describe` tells clients those of {@link MetaLimits}, so that they can keep to them. */
@@ -25,7 +26,6 @@ export const DEFAULT_LIMITS: MetastoreLimits = {
 
 const UINT32_MAX = 0xffffffff
 // What the timers of all runtimes can count to; they fire at once for more.
-const TIMER_MS_MAX = 2 ** 31 - 1
 // A signed ref has four fields and is one itself; a watched volume has two.
 const FIELDS_PER_REF = 5
 const FIELDS_PER_VOLUME = 3

@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import { Code, ConnectError, createHandlerContext, type HandlerContext, type MethodImpl } from '@connectrpc/connect'
 import { createEndStreamSerialization, endStreamFlag, parseTimeout } from '@connectrpc/connect/protocol-connect'
+import { TIMER_MS_MAX } from '@graft-ts/volume'
 import { encodeAnswer } from './encode-answer.ts'
 import { inEnvelope } from './envelope.ts'
 import { toConnectError } from './errors.ts'
@@ -26,7 +27,6 @@ export interface BeforeStream {
 
 // Without a reason each end of a stream would make an exception, with its stack.
 const STREAM_IS_OVER = 'the stream is over'
-const TIMEOUT_MS_MAX = 2 ** 31 - 1
 const endOfStream = createEndStreamSerialization(undefined)
 
 /**
@@ -53,7 +53,7 @@ class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
   constructor(request: Request, called: StreamedMethod, before: BeforeStream) {
     const { method } = called
     const { headers, signal, url } = request
-    const timeout = parseTimeout(headers.get('connect-timeout-ms'), TIMEOUT_MS_MAX)
+    const timeout = parseTimeout(headers.get('connect-timeout-ms'), TIMER_MS_MAX)
     this.#request = request
     this.#called = called
     this.#before = before

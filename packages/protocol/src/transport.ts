@@ -13,7 +13,7 @@ import {
 import { createUniversalHandlerClient, type UniversalClientFn } from '@connectrpc/connect/protocol'
 import { createTransport } from '@connectrpc/connect/protocol-connect'
 import { createConnectTransport } from '@connectrpc/connect-web'
-import { isTypedError } from '@graft-ts/volume'
+import { isTypedError, TIMER_MS_MAX } from '@graft-ts/volume'
 import { fromConnectError, ProtocolError, RemoteError, toConnectError } from './errors.ts'
 import { MetaService, PageService } from './gen/graft/v1/graft_pb.ts'
 import { ROUTER_OPTIONS } from './handler.ts'
@@ -48,7 +48,6 @@ export interface HttpTransportOptions {
 
 const TIMEOUT_MS_DEFAULT = 60_000
 // What the timers of all runtimes can count to; they fire at once for more.
-const TIMEOUT_MS_MAX = 2 ** 31 - 1
 // What Connect takes for "never".
 const NO_TIMEOUT_MS = 0
 const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, PageService.method.writePages.name])
@@ -60,7 +59,7 @@ const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, Pag
  */
 export function httpTransport(options: HttpTransportOptions): GraftTransport {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMER_MS_MAX) {
     throw new ProtocolError('OPTIONS_INVALID', `timeoutMs must be 1 to 2^31 - 1, got=${timeoutMs}`)
   }
   const open = (baseUrl: string): Transport => {

@@ -2,7 +2,7 @@ import type { MetastoreLimits, MetastoreOptions } from '@graft-ts/metastore'
 import type { PagestoreLimits, PagestoreOptions } from '@graft-ts/pagestore'
 import type { Authorize, CorsOptions, RefKey } from '@graft-ts/protocol'
 import type { ObjectStore, ProbeOptions } from '@graft-ts/storage-adapters'
-import type { FrameCodec, Timers } from '@graft-ts/volume'
+import { type FrameCodec, TIMER_MS_MAX, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
 
@@ -91,7 +91,6 @@ const PROCESS_LIMITS_DEFAULT: ProcessLimits = {
   readyMsMax: 2000,
 }
 const PORT_MAX = 65_535
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Fills in the defaults. Throws {@link ServerError} `SERVER_OPTIONS`. */
 export function processLimits(limits: ServerLimits = {}): ProcessLimits {

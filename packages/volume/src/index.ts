@@ -99,4 +99,4 @@ export {
   type SegmentRef,
 } from './segment-ref.ts'
 export { storeKeys } from './store-keys.ts'
-export { systemTimers, type Timers } from './timers.ts'
+export { systemTimers, TIMER_MS_MAX, type Timers } from './timers.ts'

@@ -4,6 +4,9 @@ export interface Timers {
   start(run: () => void, delayMs: number): () => void
 }
 
+/** The longest wait of the runtimes' timers, in milliseconds; longer ones end at once. About 24.8 days. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1
+
 /** The runtime's own timers. */
 export const systemTimers: Timers = {
   start(run, delayMs) {

@@ -1,3 +1,4 @@
+import { TIMER_MS_MAX } from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
 import { checkNames, type OptionNames } from '../option-checks.ts'
 
@@ -20,7 +21,6 @@ const NAMES: OptionNames<SyncOptions> = { pull: true, push: true, pushDelayMs: t
 const NONE: SyncSettings = { pull: false, push: false, pushDelayMs: 20, intervalMs: 10_000 }
 const DEFAULTS: SyncSettings = { ...NONE, pull: true, push: true }
 // What the timers of all runtimes can count to.
-const DELAY_MS_MAX = 2 ** 31 - 1
 
 /** Fills in the defaults; without options nothing is done by itself. Throws {@link ClientError} `CLIENT_OPTIONS`. */
 export function syncSettings(options: SyncOptions | undefined): SyncSettings {
@@ -36,6 +36,6 @@ export function syncSettings(options: SyncOptions | undefined): SyncSettings {
 }
 
 function checkDelay(name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least && value <= DELAY_MS_MAX) return
+  if (Number.isInteger(value) && value >= least && value <= TIMER_MS_MAX) return
   throw new ClientError('CLIENT_OPTIONS', `must be ${least} to 2^31 - 1, ${name}=${value}`)
 }
