@@ -37,6 +37,7 @@ export class ClientNode {
   readonly random: Random
   readonly #scheduler: Scheduler
   readonly #transportOf: (process: Process) => GraftTransport
+  readonly #opened: Client[] = []
   /** Counts resets, by volume: what was dropped by one may still turn up in the log. */
   readonly epochs = new Map<KnownVolume, number>()
   /** Volumes of which nobody knows whether their reset came to its end before a crash. */
@@ -90,6 +91,7 @@ export class ClientNode {
         ...(this.setup.hasPrefetcher && { prefetcher: leap({ windowPagesMax: 4 }) }),
       }),
     )
+    this.#opened.push(client)
     this.clientId = client.clientId
     const opened = new Map<KnownVolume, Volume>()
     for (const volume of volumes) opened.set(volume, await this.#untilItWorks(process, () => this.#openVolume(client, volume)))
@@ -105,6 +107,14 @@ export class ClientNode {
     this.life = undefined
     this.hasCrashed = true
     return this.disk.crash(loss, (batches) => this.random.between(0, batches))
+  }
+
+  /**
+   * Lets go of whatever its lives were waiting for, once the run is over: the runtime keeps signals that somebody listens to,
+   * and with them the whole world, until they fire.
+   */
+  release(): void {
+    for (const client of this.#opened) client.close().catch(() => undefined)
   }
 
   /** Opens a volume. The first client makes those that nobody has yet. */

@@ -6,11 +6,8 @@ import { Inbox } from './inbox.ts'
 
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 
-/**
- * Seeds of one process. What nodes were waiting for when they died is waited for as long as the process lives, so none may
- * live for long.
- */
-const CHUNK = 25
+/** Seeds of one process: enough for its start not to count, and few enough for all processes to end at about the same time. */
+const CHUNK = 100
 
 /** Seeds that several processes share. */
 export interface SharedSeeds {

@@ -38,6 +38,8 @@ export interface Scenario {
   /** Calls of clients in all. */
   readonly operations: number
   readonly network: NetworkFaults
+  /** When a client gives up on a call, in milliseconds. */
+  readonly timeoutMs: number
   readonly objects: ObjectFaults
   readonly disk: DiskFaults
   readonly nodes: NodeFaults
@@ -74,8 +76,12 @@ export function drawScenario(random: Random): Scenario {
       requestLost: share(0.03),
       replyLost: share(0.04),
       duplicate: share(0.03),
-      timeoutMs: random.pick([5_000, 20_000, 60_000]),
+      bodyInParts: share(0.05),
+      bodyCutOff: share(0.01),
+      bodyStalled: share(0.005),
+      proxyAnswers: share(0.01),
     },
+    timeoutMs: random.pick([5_000, 20_000, 60_000]),
     objects: {
       latency: { usualMs: 15, slowShare: 0.03, lateShare: share(0.002), lateMs: 90_000 },
       rates: {

@@ -30,6 +30,7 @@ export class Scheduler {
   readonly #random: Random
   readonly #log: EventLog
   #nowMs = 0
+  #running: Owner | undefined
 
   constructor(random: Random, log: EventLog) {
     this.#random = random
@@ -39,6 +40,11 @@ export class Scheduler {
   /** Virtual milliseconds since the run began. */
   get nowMs(): number {
     return this.#nowMs
+  }
+
+  /** Whose event is carried out, with all that follows from it at once; `undefined`: nobody's. */
+  get running(): Owner | undefined {
+    return this.#running
   }
 
   /** Events that are waiting. */
@@ -85,8 +91,10 @@ export class Scheduler {
       if (event === undefined) return 'idle'
       this.#nowMs = event.timeMs
       if (event.label !== '') this.#log.add(event.timeMs, event.label)
+      this.#running = event.owner
       event.run()
       await quiescence()
+      this.#running = undefined
     }
     return 'done'
   }
@@ -142,6 +150,6 @@ function isBefore(a: Event, b: Event): boolean {
  * Until no promise is left that can go on by itself. The runtime empties its queue of promise jobs, however long it
  * grows, before it turns to what was put off by `setImmediate`; and nothing that is simulated waits for anything else.
  */
-function quiescence(): Promise<void> {
+export function quiescence(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,11 +1,11 @@
 import { type CommitLogs, createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore, type Metastore } from '@graft-ts/metastore'
 import { createPagestore, type Pagestore } from '@graft-ts/pagestore'
-import { ageOnlyRefSigner, allowEverybody, type Carrier, carrierTo } from '@graft-ts/protocol'
+import { ageOnlyRefSigner, allowEverybody } from '@graft-ts/protocol'
 import { deadline, hedged, type ObjectStore, retrying } from '@graft-ts/storage-adapters'
 import { type FaultClass, type FaultyStore, faulty } from '@graft-ts/storage-adapters/testing'
+import type { ServerNode } from './exchange.ts'
 import { immediateCodec } from './frame-codec.ts'
-import type { ServerNode } from './network.ts'
 import type { ObjectStorage } from './object-storage.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
@@ -41,7 +41,7 @@ const FAULT_NAMES: Readonly<Record<FaultClass, string>> = {
 
 interface ServerLife {
   readonly process: Process
-  readonly carrier: Carrier
+  readonly handler: (request: Request) => Promise<Response>
   readonly stores: readonly FaultyStore[]
   /** Takes nothing new, and ends what it has. */
   readonly close: () => Promise<void>
@@ -83,7 +83,7 @@ export class ServerNodeImpl implements ServerNode {
       this.#kind === 'meta' ? openMeta(process, logs, this.#ground) : openPages(process, logs, made.store, this.#ground)
     this.#life = {
       process,
-      carrier: carrierTo(server.routes),
+      handler: server.handler,
       stores: made.faulty,
       close: () => server.close(),
       gauges: () => gaugesOf(server.metrics()),

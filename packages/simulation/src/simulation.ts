@@ -7,10 +7,12 @@ import type { CrashLoss } from './local-disk.ts'
 import { Operations } from './operations.ts'
 import { Random } from './random.ts'
 import { FAULTS_MIN } from './scenario.ts'
+import { quiescence } from './scheduler.ts'
 import { settle } from './settle.ts'
 import { Tally } from './tally.ts'
 import { textOf } from './texts.ts'
 import { Violation } from './violation.ts'
+import { virtualizeTimers } from './virtual-timers.ts'
 import { instrumented } from './workloads/instrumented.ts'
 import { START_BALANCE } from './workloads/layout.ts'
 import { World } from './world.ts'
@@ -48,9 +50,24 @@ export async function simulate(seed: number, options: { readonly isLogged?: bool
   const onUnhandled = (error: unknown): void =>
     run.found(new Violation('I11', `nobody looked at ${textOf(error)}`, { cause: error }))
   process.on('unhandledRejection', onUnhandled)
-  const violation = await run.run().finally(() => process.off('unhandledRejection', onUnhandled))
-  const { nowMs } = run.world.scheduler
-  return { seed, violation, tally, virtualMs: nowMs, events: log.count, digest: log.digest, lines: log.lines }
+  const realTimers = virtualizeTimers(run.world.scheduler)
+  try {
+    const violation = await run.run()
+    const { nowMs } = run.world.scheduler
+    return {
+      seed,
+      violation,
+      tally: tally.copy(),
+      virtualMs: nowMs,
+      events: log.count,
+      digest: log.digest,
+      lines: [...log.lines],
+    }
+  } finally {
+    await run.release()
+    realTimers()
+    process.off('unhandledRejection', onUnhandled)
+  }
 }
 
 /** One user of a client. */
@@ -257,6 +274,12 @@ class SimulationRun {
         return `${node.name} ${node.life === undefined ? 'down' : doing.join(' and ')}`
       })
       .join(', ')
+  }
+
+  /** Forgets everything, after the end. */
+  async release(): Promise<void> {
+    for (const node of this.world.clients) node.release()
+    await quiescence()
   }
 
   /** Takes note of what must not happen; the run ends. */

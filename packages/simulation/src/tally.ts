@@ -24,6 +24,13 @@ export class Tally {
     for (const [name, count] of other.#counts) this.add(name, count)
   }
 
+  /** As it is now. */
+  copy(): Tally {
+    const copy = new Tally()
+    copy.addAll(this)
+    return copy
+  }
+
   /** Names and counts, sorted by name. */
   entries(): [string, number][] {
     return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,4 +1,4 @@
-import { carriedTransport, type GraftTransport } from '@graft-ts/protocol'
+import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import { newVolumeId } from '@graft-ts/volume'
 import { LogChecker } from './checkers/log-checker.ts'
 import { WireChecker } from './checkers/wire-checker.ts'
@@ -17,6 +17,9 @@ import { ServerNodeImpl } from './servers.ts'
 import type { Tally } from './tally.ts'
 import { Volumes } from './volumes.ts'
 import { layOut } from './workloads/layout.ts'
+
+const META_URL = 'https://meta'
+const PAGES_URL = 'https://pages'
 
 /** Everything that there is in a run: nodes, what lies between them, what watches them, and what strikes them. */
 export class World {
@@ -111,9 +114,15 @@ export class World {
   }
 
   #transportOf(process: Process): GraftTransport {
-    const meta = this.network.carrier(process, this.metaStores)
-    const pages = this.network.carrier(process, this.pageStores)
-    return this.#wire.watch(carriedTransport({ meta, pages }))
+    const meta = this.network.fetchOf(process, this.metaStores)
+    const pages = this.network.fetchOf(process, this.pageStores)
+    const transport = httpTransport({
+      baseUrl: META_URL,
+      pagesBaseUrl: PAGES_URL,
+      timeoutMs: this.scenario.timeoutMs,
+      fetch: (input, init) => (String(input).startsWith(META_URL) ? meta : pages)(input, init),
+    })
+    return this.#wire.watch(transport)
   }
 
   #addVolumes(): void {
