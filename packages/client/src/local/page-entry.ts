@@ -1,6 +1,6 @@
-import { crc64Nvme } from '@graft-ts/splinter/crc64'
-import { type Lsn, parseLsn } from '@graft-ts/volume'
+import type { Lsn } from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
+import { pageChecksum } from './page-checksum.ts'
 
 /**
  * What the local store knows of a page of the remote log: its content, and the interval of LSNs for which it holds.
@@ -31,11 +31,13 @@ export type PageEntryContent =
  *     17    n bytes: the page, as below; local: its sequence, 8 bytes; zero: nothing
  *
  * A page, there and under its own key
- *      0    8 CRC-64/NVME of the page
- *      8    n the page
+ *      0    4 XXH32 of the page
+ *      4    n the page
  */
 const HEADER_BYTES = 17
-const CHECKSUM_BYTES = 8
+const CHECKSUM_BYTES = 4
+// Numbers are written in two halves: a BigInt for each would cost as much as everything else about an entry.
+const HALF = 2 ** 32
 const CONTENT = { zero: 0, bytes: 1, local: 2 } as const
 
 /** Encodes an entry. Fresh bytes. */
@@ -44,10 +46,10 @@ export function encodePageEntry(entry: PageEntry): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + contentBytes(content))
   const view = new DataView(bytes.buffer)
   bytes[0] = CONTENT[content.type]
-  view.setBigUint64(1, BigInt(entry.from), true)
-  view.setBigUint64(9, BigInt(entry.to ?? 0), true)
-  if (content.type === 'bytes') bytes.set(encodePage(content.bytes), HEADER_BYTES)
-  else if (content.type === 'local') view.setBigUint64(HEADER_BYTES, BigInt(content.sequence), true)
+  writeNumber(view, 1, entry.from)
+  writeNumber(view, 9, entry.to ?? 0)
+  if (content.type === 'bytes') writePage(bytes, HEADER_BYTES, content.bytes)
+  else if (content.type === 'local') writeNumber(view, HEADER_BYTES, content.sequence)
   return bytes
 }
 
@@ -64,22 +66,27 @@ function contentBytes(content: PageEntryContent): number {
 export function decodePageEntry(bytes: Uint8Array): PageEntry {
   if (bytes.length < HEADER_BYTES) throw corrupt(`an entry is too short, bytes=${bytes.length}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const to = readLsn(view, 9)
-  return { from: readLsn(view, 1), to: to === 0 ? undefined : to, content: decodeContent(bytes, view) }
-}
-
-function readLsn(view: DataView, offset: number): Lsn {
-  const value = view.getBigUint64(offset, true)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt(`lsn=${value}`)
-  return parseLsn(value)
+  const to = readNumber(view, 9) as Lsn
+  return { from: readNumber(view, 1) as Lsn, to: to === 0 ? undefined : to, content: decodeContent(bytes, view) }
 }
 
 function decodeContent(bytes: Uint8Array, view: DataView): PageEntryContent {
-  const body = bytes.subarray(HEADER_BYTES)
-  if (bytes[0] === CONTENT.zero && body.length === 0) return { type: 'zero' }
-  if (bytes[0] === CONTENT.bytes) return { type: 'bytes', bytes: decodePage(body) }
-  if (bytes[0] === CONTENT.local && body.length === 8) return { type: 'local', sequence: readLsn(view, HEADER_BYTES) }
-  throw corrupt(`content=${bytes[0]} bytes=${body.length}`)
+  const length = bytes.length - HEADER_BYTES
+  if (bytes[0] === CONTENT.zero && length === 0) return { type: 'zero' }
+  if (bytes[0] === CONTENT.bytes) return { type: 'bytes', bytes: readPage(bytes, HEADER_BYTES) }
+  if (bytes[0] === CONTENT.local && length === 8) return { type: 'local', sequence: readNumber(view, HEADER_BYTES) }
+  throw corrupt(`content=${bytes[0]} bytes=${length}`)
+}
+
+function writeNumber(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value % HALF, true)
+  view.setUint32(offset + 4, value / HALF, true)
+}
+
+function readNumber(view: DataView, offset: number): number {
+  const value = view.getUint32(offset + 4, true) * HALF + view.getUint32(offset, true)
+  if (value > Number.MAX_SAFE_INTEGER) throw corrupt(`a number, at least=${value}`)
+  return value
 }
 
 /** Bytes that a page takes up with its checksum. */
@@ -90,17 +97,28 @@ export function storedPageBytes(pageBytes: number): number {
 /** Encodes a page with its checksum: what a browser's or a disk's storage gives back is not believed. Fresh bytes. */
 export function encodePage(page: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(storedPageBytes(page.length))
-  new DataView(bytes.buffer).setBigUint64(0, crc64Nvme(page), true)
-  bytes.set(page, CHECKSUM_BYTES)
+  writePage(bytes, 0, page)
   return bytes
 }
 
 /** A page with its checksum, as a view without it. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
 export function decodePage(bytes: Uint8Array): Uint8Array {
-  if (bytes.length <= CHECKSUM_BYTES) throw corrupt(`length of a page, bytes=${bytes.length}`)
-  const page = bytes.subarray(CHECKSUM_BYTES)
-  const checksum = new DataView(bytes.buffer, bytes.byteOffset, CHECKSUM_BYTES).getBigUint64(0, true)
-  if (checksum !== crc64Nvme(page)) throw corrupt('checksum of a page')
+  return readPage(bytes, 0)
+}
+
+function writePage(bytes: Uint8Array<ArrayBuffer>, offset: number, page: Uint8Array): void {
+  new DataView(bytes.buffer).setUint32(offset, pageChecksum(page), true)
+  bytes.set(page, offset + CHECKSUM_BYTES)
+}
+
+function readPage(bytes: Uint8Array, offset: number): Uint8Array {
+  const { buffer, byteOffset, length } = bytes
+  const pageBytes = length - offset - CHECKSUM_BYTES
+  if (pageBytes <= 0) throw corrupt(`length of a page, bytes=${length}`)
+  // Not `subarray`, which gives views of the store's own class.
+  const page = new Uint8Array(buffer, byteOffset + offset + CHECKSUM_BYTES, pageBytes)
+  const checksum = new DataView(buffer, byteOffset, length).getUint32(offset, true)
+  if (checksum !== pageChecksum(page)) throw corrupt('checksum of a page')
   return page
 }
 

@@ -17,7 +17,7 @@ const numbered = (count: number): Record<number, number> =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [i + 1, i + 1]))
 const stampsTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 /** What one page that was fetched takes up. */
-const RECORD = 'v/'.length + 22 + '/o/'.length + 8 + 17 + 8 + PAGE_SIZE
+const RECORD = 'v/'.length + 22 + '/o/'.length + 8 + 17 + 4 + PAGE_SIZE
 
 const settled = async ({ client, local }: TestClient): Promise<void> => {
   await client.close()
