@@ -70,8 +70,10 @@ export function findRuns(commit: StoredCommit, pages: Splinter): PageLocation[] 
   const { record, sealed } = commit
   const remaining = pages.clone()
   const locations: PageLocation[] = []
-  for (let i = record.refs.length - 1; i >= 0; i--) {
+  for (let i = record.refs.length - 1; i >= 0 && remaining.size > 0; i--) {
     const ref = record.refs[i] as SegmentRef
+    // A commit may have many refs, each of other pages, and looking at its ends tells most of them off.
+    if (isApart(ref.pages, remaining)) continue
     const found = remaining.cut(ref.pages)
     if (found.size === 0) continue
     const commitKey = storeKeys.commit(record.volumeId, record.lsn)
@@ -82,4 +84,9 @@ export function findRuns(commit: StoredCommit, pages: Splinter): PageLocation[] 
     throw new RecordError('RECORD_CONTENT', `commit names no place for a page, page=${remaining.first()} lsn=${record.lsn}`)
   }
   return locations
+}
+
+/** Whether all pages of one set are before all of another one, which is not empty. */
+function isApart(pages: PageSet, others: Splinter): boolean {
+  return (pages.last() ?? 0) < (others.first() as number) || (pages.first() ?? PAGE_INDEX_MAX) > (others.last() as number)
 }
