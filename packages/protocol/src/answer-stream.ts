@@ -1,7 +1,8 @@
-import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
-import { Code, ConnectError, createHandlerContext, type HandlerContext, type MethodImpl } from '@connectrpc/connect'
-import { createEndStreamSerialization, endStreamFlag, parseTimeout } from '@connectrpc/connect/protocol-connect'
-import { TIMER_MS_MAX } from '@graft-ts/volume'
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape } from '@bufbuild/protobuf'
+import { Code, ConnectError, type MethodImpl } from '@connectrpc/connect'
+import { createEndStreamSerialization, endStreamFlag } from '@connectrpc/connect/protocol-connect'
+import type { BeforeAnswer } from './answer-unary.ts'
+import { CallContext } from './call-context.ts'
 import { encodeAnswer } from './encode-answer.ts'
 import { inEnvelope } from './envelope.ts'
 import { toConnectError } from './errors.ts'
@@ -18,13 +19,6 @@ export interface StreamedMethod {
   readonly impl: MethodImpl<Method>
 }
 
-/** What has to happen before a method is asked. */
-export interface BeforeStream {
-  /** Lets the call in; what it throws is the answer. */
-  readonly admit: (context: HandlerContext) => Promise<void>
-  readonly readRequest: (request: Request) => Promise<MessageShape<DescMessage>>
-}
-
 // Without a reason each end of a stream would make an exception, with its stack.
 const STREAM_IS_OVER = 'the stream is over'
 const endOfStream = createEndStreamSerialization(undefined)
@@ -33,7 +27,7 @@ const endOfStream = createEndStreamSerialization(undefined)
  * Answers a call with a stream of answers as Connect's own handler does, in few steps: that one takes each message through a
  * dozen generators and copies it three times, which is half of what a read from memory costs. Never rejects.
  */
-export async function answerStream(request: Request, called: StreamedMethod, before: BeforeStream): Promise<Response> {
+export async function answerStream(request: Request, called: StreamedMethod, before: BeforeAnswer): Promise<Response> {
   const stream = new AnswerStream(request, called, before)
   // The first answer is waited for, so that bodies have been read by the time that the head of the answer leaves.
   await stream.begin()
@@ -41,43 +35,27 @@ export async function answerStream(request: Request, called: StreamedMethod, bef
 }
 
 class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
-  readonly #request: Request
   readonly #called: StreamedMethod
-  readonly #before: BeforeStream
-  readonly #context: HandlerContext & { readonly abort: (reason?: unknown) => void }
-  readonly #timeoutError: ConnectError | undefined
+  readonly #before: BeforeAnswer
+  readonly #context: CallContext
   #answers: Answers | undefined
   #ready: Uint8Array[] = []
   #isOver = false
 
-  constructor(request: Request, called: StreamedMethod, before: BeforeStream) {
-    const { method } = called
-    const { headers, signal, url } = request
-    const timeout = parseTimeout(headers.get('connect-timeout-ms'), TIMER_MS_MAX)
-    this.#request = request
+  constructor(request: Request, called: StreamedMethod, before: BeforeAnswer) {
     this.#called = called
     this.#before = before
-    this.#timeoutError = timeout.error
-    this.#context = createHandlerContext({
-      service: method.parent,
-      method,
-      requestMethod: request.method,
-      protocolName: 'connect',
-      ...(timeout.timeoutMs !== undefined && { timeoutMs: timeout.timeoutMs }),
-      requestSignal: signal,
-      requestHeader: headers,
-      url,
-    })
+    this.#context = new CallContext(request, called.method, before.timers)
   }
 
   async begin(): Promise<void> {
     const { admit, readRequest } = this.#before
     const { method, impl } = this.#called
-    const { signal } = this.#context
+    const { signal, timeoutError } = this.#context
     try {
       await admit(this.#context)
-      if (this.#timeoutError !== undefined) throw this.#timeoutError
-      const message = await readRequest(this.#request)
+      if (timeoutError !== undefined) throw timeoutError
+      const message = await readRequest()
       this.#answers = impl(message, this.#context)[Symbol.asyncIterator]() as Answers
       // A reader that goes away leaves the stream standing between two messages. Nothing would ever resume it there, so
       // what the service holds for it would never be released.

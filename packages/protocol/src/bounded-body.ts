@@ -12,7 +12,7 @@ const ENVELOPE_BYTES = 5
 const ENVELOPE_LENGTH_OFFSET = 1
 
 /** Looks at the bytes of a body as they arrive. Throws {@link ProtocolError} to refuse it. */
-type Inspect = (chunk: Uint8Array) => void
+export type Inspect = (chunk: Uint8Array) => void
 
 /**
  * The body of a request, which ends in an error as soon as it is more than decoding it may cost.
@@ -39,7 +39,8 @@ async function* inspected(body: AsyncIterable<Uint8Array>, inspect: Inspect): As
   }
 }
 
-function inspectorOf({ input, methodKind }: DescMethod, contentType: string, fieldsMax: number): Inspect {
+/** Looks at the bytes of a message in one of the forms that the router takes. */
+export function inspectorOf({ input, methodKind }: DescMethod, contentType: string, fieldsMax: number): Inspect {
   if (contentType.toLowerCase().includes('json')) return byteCounter(JSON_BYTES_MAX)
   const counter = new FieldCounter(input, fieldsMax)
   const count: Inspect = (chunk) => counter.push(chunk)

@@ -14,9 +14,10 @@ import { type UniversalHandler, type UniversalServerRequest, universalServerResp
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { answerStream, STREAM_CONTENT_TYPE, type StreamedMethod } from './answer-stream.ts'
+import { answerUnary, UNARY_CONTENT_TYPE, type UnaryMethod } from './answer-unary.ts'
 import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
-import { readEnveloped } from './read-enveloped.ts'
+import { readMessage } from './read-message.ts'
 import { RequestBody } from './request-body.ts'
 
 // Errors get their kind and code where they leave the service, whichever transport carries them.
@@ -112,23 +113,25 @@ export function toFetchHandler(
   const router = createConnectRouter({ ...ROUTER_OPTIONS, requestGate: gate, readMaxBytes: requestBytesMax })
   routes(router)
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((handler) => [handler.requestPath, handler]))
-  const streamed = streamedMethods(routes)
+  const methods = plainMethods(routes)
+  const answerPlain = (request: Request, called: PlainMethod, body: RequestBody): Promise<Response> => {
+    const readRequest = () => readMessage(called.method, body, { requestBytesMax, fieldsMax })
+    const before = { admit: gate, timers, readRequest }
+    return isStreamed(called) ? answerStream(request, called, before) : answerUnary(request, called, before)
+  }
+  const answerOther = async (request: Request, handler: UniversalHandler, body: RequestBody): Promise<Response> => {
+    const bounded = boundedBody(body, handler.method, request.headers.get('content-type') ?? '', fieldsMax)
+    return withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+  }
   return async (request) => {
     const { pathname } = new URL(request.url)
     const handler = handlers.get(pathname)
     if (handler === undefined) return new Response('not found', { status: 404 })
     if (request.method !== 'POST') return new Response('method not allowed', { status: 405, headers: { allow: 'POST' } })
     const body = new RequestBody(request, time)
-    const contentType = request.headers.get('content-type') ?? ''
-    const bounded = boundedBody(body, handler.method, contentType, fieldsMax)
-    const called = isPlainStream(request.headers) ? streamed.get(pathname) : undefined
-    const answer =
-      called === undefined
-        ? await withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
-        : await answerStream(request, called, {
-            admit: gate,
-            readRequest: () => readEnveloped(called.method.input, bounded, requestBytesMax),
-          })
+    const called = methods.get(pathname)
+    const isPlain = called !== undefined && isPlainCall(request.headers, called)
+    const answer = await (isPlain ? answerPlain(request, called, body) : answerOther(request, handler, body))
     // A proxy or server may leave out what it decides itself, such as this header; then the connection just ends.
     if (!(await body.drain())) answer.headers.set('connection', 'close')
     return answer
@@ -150,12 +153,18 @@ function gateOf(admit: AdmitCall | undefined): (context: HandlerContext) => Prom
   }
 }
 
-/** The methods with a stream of answers, by path. */
-function streamedMethods(routes: (router: ConnectRouter) => void): ReadonlyMap<string, StreamedMethod> {
-  const methods = new Map<string, StreamedMethod>()
+type PlainMethod = StreamedMethod | UnaryMethod
+
+function isStreamed(called: PlainMethod): called is StreamedMethod {
+  return called.method.methodKind === 'server_streaming'
+}
+
+/** The methods that are asked by one message, by path. */
+function plainMethods(routes: (router: ConnectRouter) => void): ReadonlyMap<string, PlainMethod> {
+  const methods = new Map<string, PlainMethod>()
   const add = (spec: MethodImplSpec): void => {
-    const { method, kind, impl } = spec
-    if (kind === 'server_streaming') methods.set(`/${method.parent.typeName}/${method.name}`, { method, impl })
+    const { method, kind } = spec
+    if (kind === 'server_streaming' || kind === 'unary') methods.set(`/${method.parent.typeName}/${method.name}`, spec)
   }
   const collector: ConnectRouter = {
     handlers: [],
@@ -173,8 +182,11 @@ function streamedMethods(routes: (router: ConnectRouter) => void): ReadonlyMap<s
 }
 
 /** Whether a call is made as our clients make it; the other forms are Connect's business. */
-function isPlainStream(headers: Headers): boolean {
-  return headers.get('content-type') === STREAM_CONTENT_TYPE && !headers.has('connect-content-encoding')
+function isPlainCall(headers: Headers, called: PlainMethod): boolean {
+  const contentType = headers.get('content-type')
+  return isStreamed(called)
+    ? contentType === STREAM_CONTENT_TYPE && !headers.has('connect-content-encoding')
+    : contentType === UNARY_CONTENT_TYPE && !headers.has('content-encoding')
 }
 
 /** Gives an error that the router itself answered with, before any service was asked, the detail that all others have. */

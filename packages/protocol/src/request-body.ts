@@ -17,16 +17,18 @@ export interface BodyTime {
  * closes loses what that has said, and a refusal would look like an unknown outcome.
  */
 export class RequestBody implements AsyncIterableIterator<Uint8Array> {
+  /** What the sender says that it is long; `undefined`: it does not say. */
+  readonly declaredBytes: number | undefined
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  readonly #declaredBytes: number
   readonly #time: BodyTime
   #isOver: boolean
-  #tooLate: Promise<never> | undefined
-  #cancelTimer: () => void = () => undefined
+  #refusal: ProtocolError | undefined
+  #cancelTimer: (() => void) | undefined
 
   constructor(request: Request, time: BodyTime) {
+    const declared = request.headers.get('content-length')
+    this.declaredBytes = declared === null ? undefined : Number(declared)
     this.#reader = request.body?.getReader()
-    this.#declaredBytes = Number(request.headers.get('content-length') ?? 0)
     this.#isOver = this.#reader === undefined
     this.#time = time
   }
@@ -38,7 +40,9 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   /** Throws {@link ProtocolError} `BODY_TIMEOUT`; what reading from the sender throws. */
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#reader === undefined || this.#isOver) return { done: true, value: undefined }
-    const { done, value } = await Promise.race([this.#reader.read(), (this.#tooLate ??= this.#startTimer())])
+    this.#cancelTimer ??= this.#startTimer(this.#reader)
+    const { done, value } = await this.#reader.read()
+    if (this.#refusal !== undefined) throw this.#refusal
     if (!done) return { done, value }
     this.#isOver = true
     this.#cancelTimer()
@@ -52,7 +56,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
    */
   async drain(): Promise<boolean> {
     try {
-      if (!this.#isOver && this.#declaredBytes > DRAIN_BYTES_MAX) return false
+      if (!this.#isOver && (this.declaredBytes ?? 0) > DRAIN_BYTES_MAX) return false
       let bytes = 0
       for await (const chunk of this) {
         bytes += chunk.length
@@ -62,18 +66,16 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     } catch {
       return false
     } finally {
-      this.#cancelTimer()
+      this.#cancelTimer?.()
     }
   }
 
-  #startTimer(): Promise<never> {
+  #startTimer(reader: ReadableStreamDefaultReader<Uint8Array>): () => void {
     const { ms, timers } = this.#time
-    const tooLate = new Promise<never>((_, reject) => {
-      const refuse = (): void => reject(new ProtocolError('BODY_TIMEOUT', `the body of a request took too long, most=${ms} ms`))
-      this.#cancelTimer = timers.start(refuse, ms)
-    })
-    // Between two reads nobody listens.
-    tooLate.catch(() => undefined)
-    return tooLate
+    return timers.start(() => {
+      this.#refusal = new ProtocolError('BODY_TIMEOUT', `the body of a request took too long, most=${ms} ms`)
+      // Ends the read under way; a race for each piece would cost more than reading it.
+      reader.cancel().catch(() => undefined)
+    }, ms)
   }
 }

@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Timers } from '@graft-ts/volume'
-import { createAdaptorServer } from '@hono/node-server'
 import { ServerError } from '../errors.ts'
+import { urlHost } from './loopback.ts'
+import { sendAnswer } from './node-answer.ts'
+import { nodeRequest } from './node-request.ts'
 
 // Longer than clients keep an unused connection, so that none is closed just as a request goes out on it.
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
@@ -49,14 +51,8 @@ export class Listener {
    * @throws {@link ServerError} `PORT_IN_USE`, `PORT_DENIED`, `HOST_UNKNOWN`, `LISTEN_FAILED`.
    */
   static async open(options: ListenerOptions): Promise<Listener> {
-    const { host, port, handle } = options
-    const server = createAdaptorServer({
-      fetch: (request) => handle(request),
-      hostname: host,
-      // Replacing the global Request and Response would change the process of whoever embeds this server.
-      overrideGlobalObjects: false,
-      createServer,
-    }) as Server
+    const { host, port } = options
+    const server = createServer((incoming, outgoing) => void answer(incoming, outgoing, options))
     server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
     server.maxConnections = options.connectionsMax
     await listen(server, host, port)
@@ -99,6 +95,27 @@ export class Listener {
     this.#cancelSilent = this.#timers.start(() => {
       if (this.#inFlight === 0) this.#server.closeAllConnections()
     }, SILENT_CONNECTION_MS)
+  }
+}
+
+// Without a reason of its own each caller that goes makes an exception, with its stack.
+const CALLER_IS_GONE = 'the connection was closed before the answer was complete'
+
+async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: ListenerOptions): Promise<void> {
+  const abort = new AbortController()
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) abort.abort(CALLER_IS_GONE)
+  })
+  const request = nodeRequest(incoming, urlHost(options.host), abort.signal)
+  const response = request === undefined ? new Response(null, { status: 400 }) : await answerOf(options.handle, request)
+  await sendAnswer(response, outgoing)
+}
+
+async function answerOf(handle: ListenerOptions['handle'], request: Request): Promise<Response> {
+  try {
+    return await handle(request)
+  } catch {
+    return new Response(null, { status: 500 })
   }
 }
 

@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net'
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Listener } from '../../src/http/listener.ts'
 import { deferred, ManualTimers } from './controlled.ts'
+import { rawConnection } from './raw-connection.ts'
 
 // Before any listener was opened.
 const ownGlobals = [globalThis.Request, globalThis.Response]
@@ -16,17 +16,6 @@ async function open(handle: (request: Request) => Promise<Response>, timers: Tim
   const listener = await Listener.open({ handle, host: '127.0.0.1', port, connectionsMax: 100, timers })
   listeners.push(listener)
   return { listener, url: `http://127.0.0.1:${listener.port}/` }
-}
-
-/** A bare connection, and what it has received. */
-async function rawConnection(port: number): Promise<{ socket: Socket; received: () => string; ended: Promise<void> }> {
-  const socket = connect(port, '127.0.0.1')
-  let text = ''
-  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
-  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-  socket.on('error', () => undefined)
-  await new Promise<void>((resolve) => socket.once('connect', () => resolve()))
-  return { socket, received: () => text, ended }
 }
 
 describe('a graceful stop', () => {

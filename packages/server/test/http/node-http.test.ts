@@ -1,0 +1,175 @@
+import { systemTimers } from '@graft-ts/volume'
+import { afterEach, describe, expect, test } from 'vitest'
+import { Listener } from '../../src/http/listener.ts'
+import { deferred } from './controlled.ts'
+import { rawConnection } from './raw-connection.ts'
+
+const MEBIBYTE = 2 ** 20
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function open(handle: (request: Request) => Promise<Response>): Promise<{ port: number; url: string }> {
+  const listener = await Listener.open({ handle, host: '127.0.0.1', port: 0, connectionsMax: 100, timers: systemTimers })
+  closing.push(() => listener.close(0))
+  return { port: listener.port, url: `http://127.0.0.1:${listener.port}/` }
+}
+
+async function untilQuiet(count: () => number): Promise<number> {
+  for (let before = -1; before !== count(); ) {
+    before = count()
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  return count()
+}
+
+/** Sends the head of a request by hand, and gives all that comes back. */
+async function exchange(port: number, head: string): Promise<string> {
+  const { socket, received, ended } = await rawConnection(port)
+  socket.end(`${head}\r\n\r\n`)
+  await ended
+  return received()
+}
+
+describe('what a request is for', () => {
+  const echo = async (request: Request) => new Response(request.url)
+
+  test.each([
+    ['GET /a?b=c HTTP/1.1\r\nhost: Example.com:81', 'http://Example.com:81/a?b=c'],
+    ['GET /a HTTP/1.1\r\nhost: [::1]:81', 'http://[::1]:81/a'],
+    ['GET http://other.example/a HTTP/1.1\r\nhost: example.com', 'http://other.example/a'],
+    ['GET /a HTTP/1.0', 'http://127.0.0.1/a'],
+  ])('%j', async (head, url) => {
+    const { port } = await open(echo)
+    expect(await exchange(port, `${head}\r\nconnection: close`)).toContain(url)
+  })
+
+  test.each([
+    'GET /a HTTP/1.1\r\nhost: example.com/b',
+    'GET /a HTTP/1.1\r\nhost: user@example.com',
+    'GET /a HTTP/1.1\r\nhost: example.com?b',
+    'GET /a HTTP/1.1\r\nhost: example.com:99999',
+    'GET /a HTTP/1.1\r\nhost: ',
+    'GET ftp://example.com/a HTTP/1.1\r\nhost: example.com',
+    'OPTIONS * HTTP/1.1\r\nhost: example.com',
+  ])('%j is refused, and no handler is asked', async (head) => {
+    let asked = 0
+    const { port } = await open(async () => {
+      asked += 1
+      return new Response('asked')
+    })
+    expect(await exchange(port, `${head}\r\nconnection: close`)).toMatch(/^HTTP\/1\.1 400 /)
+    expect(asked).toBe(0)
+  })
+})
+
+describe('the body of a request', () => {
+  test('arrives whole, piece by piece, and only as it is read', async () => {
+    const [halfway, goOn] = [deferred(), deferred()]
+    let bytes = 0
+    const { url } = await open(async (request) => {
+      const reader = (request.body as ReadableStream<Uint8Array>).getReader()
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        bytes += next.value.length
+        if (bytes >= MEBIBYTE) halfway.resolve()
+        if (bytes >= MEBIBYTE) await goOn.promise
+      }
+      return new Response(`${bytes}`)
+    })
+    const answer = fetch(url, { method: 'POST', body: new Uint8Array(32 * MEBIBYTE) })
+    await halfway.promise
+    expect(await untilQuiet(() => bytes)).toBeLessThan(2 * MEBIBYTE)
+    goOn.resolve()
+    expect(await (await answer).text()).toBe(`${32 * MEBIBYTE}`)
+  })
+
+  test('that breaks off fails whoever reads it', async () => {
+    const failed = deferred<unknown>()
+    const { port } = await open(async (request) => {
+      await new Response(request.body).arrayBuffer().catch(failed.resolve)
+      return new Response('x')
+    })
+    const { socket } = await rawConnection(port)
+    socket.write('POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nabc')
+    await untilQuiet(() => 0)
+    socket.destroy()
+    expect(await failed.promise).toBeInstanceOf(Error)
+  })
+
+  test('that its reader gives up is taken to its end, so that the answer is heard', async () => {
+    const { url } = await open(async (request) => {
+      const reader = (request.body as ReadableStream<Uint8Array>).getReader()
+      await reader.read()
+      await reader.cancel()
+      return new Response('enough')
+    })
+    expect(await (await fetch(url, { method: 'POST', body: new Uint8Array(8 * MEBIBYTE) })).text()).toBe('enough')
+  })
+})
+
+describe('an answer', () => {
+  /** A body without an end, and how much of it was asked for. */
+  function endless() {
+    let bytes = 0
+    const cancelled = deferred()
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+      bytes += 64 * 1024
+      controller.enqueue(new Uint8Array(64 * 1024))
+    }
+    const body = new ReadableStream({ pull, cancel: () => cancelled.resolve() }, { highWaterMark: 0 })
+    return { body, asked: () => bytes, cancelled: cancelled.promise }
+  }
+
+  test('is asked for no further than its reader takes it, and given up when the reader goes', async () => {
+    const { body, asked, cancelled } = endless()
+    const { port } = await open(async () => new Response(body))
+    const { socket } = await rawConnection(port)
+    socket.pause()
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    const first = await untilQuiet(asked)
+    // What the sockets of both sides hold comes on top of what waits here.
+    expect(first).toBeLessThan(16 * MEBIBYTE)
+    expect(await untilQuiet(asked)).toBe(first)
+    socket.destroy()
+    await cancelled
+  })
+
+  test('begins before its first piece is there', async () => {
+    const { url } = await open(async () => new Response(new ReadableStream({ pull: () => new Promise(() => undefined) })))
+    const abort = new AbortController()
+    const response = await fetch(url, { signal: abort.signal })
+    expect(response.status).toBe(200)
+    abort.abort()
+  })
+
+  test('that fails on its way ends torn', async () => {
+    let pulls = 0
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+      if (pulls++ === 0) controller.enqueue(new Uint8Array(10))
+      else controller.error(new Error('the store is gone'))
+    }
+    const { url } = await open(async () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 })))
+    await expect(fetch(url).then((response) => response.arrayBuffer())).rejects.toThrow(TypeError)
+  })
+
+  test('keeps its status and headers, cookies each for itself', async () => {
+    const headers = [
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+      ['x-told', 'c'],
+    ] as const
+    const { url } = await open(async () => new Response('made', { status: 201, headers: headers.map((pair) => [...pair]) }))
+    const response = await fetch(url)
+    expect([response.status, response.headers.getSetCookie(), response.headers.get('x-told')]).toEqual([201, ['a=1', 'b=2'], 'c'])
+  })
+
+  test('of a handler that fails is 500, and tells nothing', async () => {
+    const { url } = await open(async () => {
+      throw new Error('secret')
+    })
+    const response = await fetch(url)
+    expect([response.status, await response.text()]).toEqual([500, ''])
+  })
+})
