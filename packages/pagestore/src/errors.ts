@@ -15,6 +15,7 @@ export type PagestoreErrorCode =
   | 'SEGMENT_UPLOAD'
   | 'SEGMENT_MISSING'
   | 'STORE_FAILED'
+  | 'FRAME_CACHE_FOLDER'
 
 /** The kinds that this package throws; they mean the same in every package. */
 export type PagestoreErrorKind = 'invalid' | 'exhausted' | 'unavailable' | 'corrupt' | 'unsupported' | 'aborted'
@@ -34,6 +35,7 @@ const KINDS: Readonly<Record<PagestoreErrorCode, PagestoreErrorKind>> = {
   SEGMENT_UPLOAD: 'unavailable',
   SEGMENT_MISSING: 'corrupt',
   STORE_FAILED: 'unavailable',
+  FRAME_CACHE_FOLDER: 'unavailable',
 }
 
 /**

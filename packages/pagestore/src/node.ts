@@ -1,0 +1,1 @@
+export { type DiskFrameCache, type DiskFrameCacheOptions, openDiskFrameCache } from './node/disk-frame-cache.ts'
