@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { Client, type Volume } from '@graft-ts/client'
 import { httpTransport } from '@graft-ts/protocol'
@@ -37,7 +36,7 @@ export class Product {
       await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
       client.destroy()
       const { endpoint } = gateway
-      const { process, url } = await newGraftServer({ endpoint, settings, bucket: BUCKET }, join(folder, 'server.log'))
+      const { process, url } = await newGraftServer({ endpoint, bucket: BUCKET }, folder)
       return new Product(s3, process, url)
     } catch (error) {
       await s3.stop()

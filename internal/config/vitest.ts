@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 
-// Tests run from source: the private condition comes first, Vite's own are repeated because ours replace them.
-const conditions: string[] = ['@graft-ts/source', ...defaultServerConditions]
+// Tests run from source: the private condition comes first. Of Vite's own, which ours replace, `module` is left out: it leads to
+// files of the S3 SDK that only bundlers can load.
+const conditions: string[] = ['@graft-ts/source', 'node', 'development|production']
 
 export default defineConfig({
   resolve: { conditions },

@@ -10,6 +10,7 @@ export type CliErrorCode =
   | 'SERVER_NOT_GRAFT'
   | 'SEGMENT_UNKNOWN'
   | 'LOCAL_DIRECTORY'
+  | 'S3_SDK_MISSING'
   | 'INTERRUPTED'
 
 const KIND_OF: Readonly<Record<CliErrorCode, ErrorKind>> = {
@@ -21,6 +22,7 @@ const KIND_OF: Readonly<Record<CliErrorCode, ErrorKind>> = {
   SERVER_NOT_GRAFT: 'unsupported',
   SEGMENT_UNKNOWN: 'missing',
   LOCAL_DIRECTORY: 'denied',
+  S3_SDK_MISSING: 'unsupported',
   INTERRUPTED: 'aborted',
 }
 

@@ -4,9 +4,11 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { type EmbeddedTransport, embedded } from '@graft-ts/embedded'
 import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
-import { FsStore } from '@graft-ts/storage-adapters/fs'
 import { createNodeFrameCodec } from '@graft-ts/volume/node'
 import { CliError } from './errors.ts'
+import type { CliIo } from './io.ts'
+import { openStore } from './open-store.ts'
+import { parseStoreAddress, placeOf, type StoreAddress } from './store-address.ts'
 
 /** How the options of a command name the other side. */
 export interface RemoteOptions {
@@ -19,7 +21,7 @@ export interface RemoteOptions {
 /** The other side: servers, or an object store that this process works on itself. */
 export type Remote =
   | { readonly type: 'server'; readonly baseUrl: string; readonly pagesBaseUrl: string | undefined }
-  | { readonly type: 'store'; readonly directory: string }
+  | { readonly type: 'store'; readonly address: StoreAddress }
 
 /** The other side, opened. */
 export interface OpenRemote {
@@ -36,9 +38,9 @@ export function chooseRemote(options: RemoteOptions): Remote {
   if (store !== undefined) {
     if (pagesServer !== undefined) throw new CliError('USAGE', '--pages-server goes with --server only')
     if (tokenFile !== undefined) throw new CliError('USAGE', '--token-file goes with --server only')
-    return { type: 'store', directory: resolve(store) }
+    return { type: 'store', address: parseStoreAddress(store) }
   }
-  if (server === undefined) throw new CliError('USAGE', 'where? give --server URL or --store DIR')
+  if (server === undefined) throw new CliError('USAGE', 'where? give --server URL or --store PLACE')
   return {
     type: 'server',
     baseUrl: baseUrl(server, '--server'),
@@ -69,7 +71,7 @@ export function localDirectory(options: LocalOptions, remote: Remote, env: Reado
   if (named !== undefined) return resolve(named)
   const data = nonEmpty(env['XDG_DATA_HOME'])
   const base = data !== undefined && isAbsolute(data) ? data : join(nonEmpty(env['HOME']) ?? homedir(), '.local', 'share')
-  const place = remote.type === 'server' ? remote.baseUrl : remote.directory
+  const place = remote.type === 'server' ? remote.baseUrl : placeOf(remote.address)
   const name = createHash('sha256').update(`${remote.type} ${place}`).digest('hex').slice(0, 32)
   return join(base, 'graft-ts', name)
 }
@@ -83,11 +85,11 @@ function nonEmpty(text: string | undefined): string | undefined {
  *
  * @param options.isStoreMade Makes the folder of a store that does not exist.
  * @param options.token Asked before each request to a server.
- * @throws What {@link FsStore.open} throws.
+ * @throws What {@link openStore} throws.
  */
 export async function openRemote(
   remote: Remote,
-  options: { readonly isStoreMade: boolean; readonly token: (() => Promise<string>) | undefined },
+  options: { readonly isStoreMade: boolean; readonly token: (() => Promise<string>) | undefined; readonly env: CliIo['env'] },
 ): Promise<OpenRemote> {
   if (remote.type === 'server') {
     const { baseUrl, pagesBaseUrl } = remote
@@ -99,14 +101,14 @@ export async function openRemote(
     })
     return { transport, store: undefined, close: async () => undefined }
   }
-  const store = await FsStore.open(remote.directory, { createDirectory: options.isStoreMade })
+  const { store, close } = await openStore(remote.address, { isMade: options.isStoreMade, env: options.env })
   const transport: EmbeddedTransport = embedded(store, { codec: createNodeFrameCodec() })
   return {
     transport,
     store,
     async close() {
       await transport.close()
-      await store.close()
+      await close()
     },
   }
 }

@@ -30,7 +30,11 @@ export async function withRemote<T>(
   run: (remote: OpenRemote, choice: Remote) => Promise<T>,
 ): Promise<T> {
   const choice = chooseRemote(options)
-  const remote = await openRemote(choice, { isStoreMade: session.isStoreMade ?? false, token: tokenSource(options, io.env) })
+  const remote = await openRemote(choice, {
+    isStoreMade: session.isStoreMade ?? false,
+    token: tokenSource(options, io.env),
+    env: io.env,
+  })
   try {
     return await closing(() => run(remote, choice), remote.close)
   } catch (error) {

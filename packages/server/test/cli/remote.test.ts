@@ -14,7 +14,10 @@ describe('the other side', () => {
       baseUrl: 'https://a.example/graft',
       pagesBaseUrl: 'https://b.example',
     })
-    expect(chooseRemote({ store: 'data' })).toEqual({ type: 'store', directory: resolve('data') })
+    expect(chooseRemote({ store: 'data' })).toEqual({
+      type: 'store',
+      address: { type: 'folder', directory: resolve('data') },
+    })
   })
 
   test('must be named, once, and be an address', () => {
@@ -46,9 +49,9 @@ describe("the client's own store", () => {
     const inData = localDirectory({}, server, { XDG_DATA_HOME: '/z', GRAFT_TS_LOCAL: '' })
     expect(inData).toMatch(/^\/z\/graft-ts\/[0-9a-f]{32}$/)
     expect(localDirectory({}, server, { XDG_DATA_HOME: 'relative', HOME: '/h' })).toMatch(/^\/h\/\.local\/share\/graft-ts\//)
-    const others = [chooseRemote({ server: 'http://b' }), chooseRemote({ store: 'http://a' })]
+    const others = [{ server: 'http://b' }, { store: 'a' }, { store: 's3://a' }].map((options) => chooseRemote(options))
     const places = [server, ...others].map((remote) => localDirectory({}, remote, { XDG_DATA_HOME: '/z' }))
-    expect(new Set(places).size).toBe(3)
+    expect(new Set(places).size).toBe(4)
     expect(localDirectory({}, chooseRemote({ server: 'http://a/' }), { XDG_DATA_HOME: '/z' })).toBe(inData)
   })
 })

@@ -1,6 +1,5 @@
 import { type Command, Option } from '@commander-js/extra-typings'
 import type { JwtEvent } from '@graft-ts/protocol/jwt'
-import { FsStore } from '@graft-ts/storage-adapters/fs'
 import type { ServerEvent } from '../../events.ts'
 import type { ServerRoles } from '../../options.ts'
 import { startServer } from '../../start-server.ts'
@@ -8,8 +7,10 @@ import { type AuthorizationOptions, chooseAuthorization } from '../authorization
 import { examples, type MakeContext } from '../command-options.ts'
 import type { CliContext } from '../io.ts'
 import { parseInteger } from '../numbers.ts'
+import { openStore } from '../open-store.ts'
 import { printResult } from '../output.ts'
 import { readRefKeys } from '../ref-keys.ts'
+import { parseStoreAddress } from '../store-address.ts'
 
 interface ServeOptions extends AuthorizationOptions {
   readonly store: string
@@ -31,7 +32,7 @@ export function addServe(program: Command, makeContext: MakeContext): void {
     .description(
       'Serves an object store over HTTP until it is interrupted. Who may do what has to be said: by signed tokens, or --allow-everybody.',
     )
-    .requiredOption('--store <dir>', 'folder of the object store; made if it does not exist')
+    .requiredOption('--store <place>', 'the object store: a folder, made if it does not exist, or s3://BUCKET/PREFIX')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0: any free one', '7420')
     .addOption(new Option('--role <role>', 'which stores to serve').choices(['both', 'meta', 'pages']).default('both' as const))
@@ -56,6 +57,7 @@ export function addServe(program: Command, makeContext: MakeContext): void {
         'serve --store ./data --allow-everybody',
         'serve --store ./data --jwt-issuer ops --jwt-audience graft --jwt-keys ./signing.pub',
         'serve --store ./data --jwt-issuer https://login.example --jwt-audience graft --jwt-keys-url https://login.example/jwks',
+        'serve --store "s3://bucket/graft?endpoint=https://s3.example" --jwt-issuer ops --jwt-audience graft --jwt-keys ./signing.pub',
         'serve --store ./data --role meta --port 7421 --ref-keys ./keys --allow-everybody',
         'serve --store ./data --role pages --port 7422 --ref-keys ./keys --allow-everybody',
       ),
@@ -69,7 +71,7 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
   const port = parseInteger(options.port, '--port', { min: 0, max: 65_535 })
   const refKeys = options.refKeys === undefined ? undefined : await readRefKeys(options.refKeys)
   const authorize = await chooseAuthorization(options, { env, nowMs, log: (event) => log({ type: 'authorization', event }) })
-  const store = await FsStore.open(options.store, { fsync: options.fsync, createDirectory: true })
+  const { store, close } = await openStore(parseStoreAddress(options.store), { isMade: true, fsync: options.fsync, env })
   try {
     const server = await startServer({
       stores: { segments: store, commits: store },
@@ -87,7 +89,7 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
     await fired(signal)
     await server.close()
   } finally {
-    await store.close()
+    await close()
   }
 }
 
