@@ -1,10 +1,10 @@
 import { isTypedError } from '@graft-ts/volume'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Volume, VolumeSnapshot } from '../src/index.ts'
+import type { ClientOptions, PageConflict, Volume, VolumeSnapshot } from '../src/index.ts'
 import { VolumeKeys } from '../src/local/keys.ts'
 import { decodePageEntry } from '../src/local/page-entry.ts'
-import { expectExactUsage, openWorld, PAGE_SIZE, page, stampOf, type TestClient } from './harness.ts'
+import { expectExactUsage, type Fault, openWorld, PAGE_SIZE, page, stampOf, type TestClient } from './harness.ts'
 import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
 /*
@@ -14,23 +14,42 @@ import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
  * - the tail holds the pages of one transaction, and zeros.
  */
 const ACCOUNTS = [1, 2, 3] as const
-const STEPS_MAX = 14
+const STEPS_MAX = 24
 const COUNTERS_FROM = ACCOUNTS.length + 1
 const TAIL = COUNTERS_FROM + STEPS_MAX
 const TAIL_PAGES = 5
 const START = 100
 
-const FAULTS_MAX = 6
+type DiskFault = 'no answer' | 'no space'
 
-interface Bounds {
+/** What goes wrong, call after call; nothing any more at the end of a list. */
+interface Faults {
+  readonly network: readonly (Fault | undefined)[]
+  readonly disk: readonly (DiskFault | undefined)[]
+}
+
+const faultsOf = <T>(weight: number, fault: fc.Arbitrary<T>): fc.Arbitrary<(T | undefined)[]> =>
+  fc.array(fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fault }), {
+    maxLength: 240,
+    size: 'max',
+  })
+const faults: fc.Arbitrary<Faults> = fc.record({
+  network: faultsOf(4, fc.constantFrom<Fault>('lost-request', 'lost-reply')),
+  disk: faultsOf(24, fc.constantFrom<DiskFault>('no answer', 'no space')),
+})
+
+interface Setting {
   readonly memoryCacheBytesMax: number
   readonly localBytesMax: number
+  /** Whether accounts are merged; else what overlaps runs again. */
+  readonly isMerging: boolean
 }
 
 // Everything in memory or nothing; every page in the local store, half of them, or none that may go.
-const bounds: fc.Arbitrary<Bounds> = fc.record({
+const settings: fc.Arbitrary<Setting> = fc.record({
   memoryCacheBytesMax: fc.constantFrom(2 ** 20, 1),
   localBytesMax: fc.constantFrom(2 ** 30, 8000, 1),
+  isMerging: fc.boolean(),
 })
 
 type StepType = 'transfer' | 'tail' | 'cut' | 'push' | 'pull' | 'audit' | 'crash' | 'hold'
@@ -38,6 +57,8 @@ type StepType = 'transfer' | 'tail' | 'cut' | 'push' | 'pull' | 'audit' | 'crash
 interface Step {
   readonly client: number
   readonly type: StepType
+  /** Whether it begins when all before it have ended; else it meets them. */
+  readonly isApart: boolean
   readonly from: number
   readonly to: number
 }
@@ -54,6 +75,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 1, arbitrary: fc.constant<StepType>('hold') },
     { weight: 1, arbitrary: fc.constant<StepType>('crash') },
   ),
+  isApart: fc.boolean(),
   from: fc.constantFrom(...ACCOUNTS),
   to: fc.constantFrom(...ACCOUNTS),
 })
@@ -79,29 +101,32 @@ class Run {
   readonly transfers: (Transfer | undefined)[]
   readonly steps: readonly Step[]
   readonly held: VolumeSnapshot[] = []
+  /** How transactions got onto newer commits. */
+  readonly reworked = { merged: 0, replayed: 0 }
   turn: (label: string) => Promise<void> = async () => undefined
-  #faults: number[]
-  readonly #bounds: Bounds
+  readonly #network: (Fault | undefined)[]
+  readonly #disk: (DiskFault | undefined)[]
+  readonly #options: Partial<ClientOptions>
 
-  constructor(steps: readonly Step[], faults: readonly number[], bounds: Bounds) {
+  constructor(steps: readonly Step[], faults: Faults, { isMerging, ...bounds }: Setting) {
     this.steps = steps
-    this.#faults = [...faults]
-    this.#bounds = bounds
+    this.#network = [...faults.network]
+    this.#disk = [...faults.disk]
+    this.#options = { ...bounds, attemptsMax: 1, ...(isMerging && { merge: (conflict) => this.#merge(conflict) }) }
     this.transfers = steps.map(({ type, client, from, to }) =>
       type === 'transfer' && from !== to ? { actor: client, from, to, isAcknowledged: false } : undefined,
     )
   }
 
   async start(): Promise<void> {
-    const options = { ...this.#bounds, attemptsMax: 2 }
-    const first = await this.world.open(options)
+    const first = await this.world.open(this.#options)
     const volume = await first.client.createVolume({ pageSize: PAGE_SIZE })
     await volume.transact((tx) => {
       for (const account of ACCOUNTS) tx.write(account, page(START))
       tx.setPageCount(TAIL - 1)
     })
     await volume.push()
-    const second = await this.world.open(options)
+    const second = await this.world.open(this.#options)
     for (const test of [first, second]) {
       this.actors.push({
         test,
@@ -116,10 +141,7 @@ class Run {
     this.turn = turn
     this.world.before = (method) => turn(`ask ${method}`)
     this.world.after = (method) => turn(`answer ${method}`)
-    this.world.fault = () => {
-      const fault = this.#nextFault()
-      return fault === 1 ? 'lost-request' : fault === 2 ? 'lost-reply' : undefined
-    }
+    this.world.fault = () => this.#network.shift()
     for (const { test } of this.actors) this.#disturbStore(test)
   }
 
@@ -130,7 +152,16 @@ class Run {
     for (const { test } of this.actors) test.local.before = async () => undefined
   }
 
-  async run(step: Step, index: number): Promise<void> {
+  async runAll(): Promise<void> {
+    const running: Promise<void>[] = []
+    for (const [i, step] of this.steps.entries()) {
+      if (step.isApart) await Promise.all(running)
+      running.push(this.#run(step, i))
+    }
+    await Promise.all(running)
+  }
+
+  async #run(step: Step, index: number): Promise<void> {
     await this.turn(`start ${step.type}`)
     const actor = this.actors[step.client] as Actor
     const { volume, test } = actor
@@ -138,7 +169,7 @@ class Run {
       if (step.type === 'transfer') await this.#transfer(volume, index)
       else if (step.type === 'tail') await volume.transact((tx) => writeTail(tx, index + 1))
       else if (step.type === 'cut') await volume.transact((tx) => cutTail(tx, index))
-      else if (step.type === 'push') await volume.push()
+      else if (step.type === 'push') await this.push(volume)
       else if (step.type === 'pull') await volume.pull()
       else if (step.type === 'audit') await this.audit(volume)
       else if (step.type === 'hold') this.held.push(volume.snapshot())
@@ -151,6 +182,13 @@ class Run {
       if (actor.hasCrashed) allowed.push('PUSH_DIVERGED')
       if (!allowed.includes(error.code)) throw error
     }
+  }
+
+  async push(volume: Volume): Promise<void> {
+    const result = await volume.push()
+    if (result.type === 'nothing') return
+    this.reworked.merged += result.merged
+    this.reworked.replayed += result.replayed
   }
 
   async audit(volume: Volume): Promise<void> {
@@ -182,7 +220,7 @@ class Run {
     for (const snapshot of this.held) await this.check(snapshot).catch(rethrowUnlessGone)
     for (const actor of this.actors) {
       try {
-        await actor.volume.push()
+        await this.push(actor.volume)
       } catch (error) {
         expect(error).toMatchObject({ code: 'PUSH_DIVERGED' })
         expect(actor.hasCrashed, 'only functions that are gone may make a divergence').toBe(true)
@@ -208,6 +246,12 @@ class Run {
     for (const actor of this.actors) await expectNoGarbage(actor)
   }
 
+  /** What both sides moved adds up. Of counters and the tail there is one version that counts. */
+  async #merge({ pageIndex, base, local, remote }: PageConflict): Promise<Uint8Array | undefined> {
+    await this.turn('merge')
+    return pageIndex < COUNTERS_FROM ? page(stampOf(local) + stampOf(remote) - stampOf(base)) : undefined
+  }
+
   async #transfer(volume: Volume, index: number): Promise<void> {
     const transfer = this.transfers[index]
     if (transfer === undefined) return
@@ -227,7 +271,7 @@ class Run {
     const before = actor.test
     // From here on the old process is dead, whatever of it is still under way on the network.
     const store = before.local.recovered()
-    const again = await this.world.openOn(store, { ...this.#bounds, attemptsMax: 2 })
+    const again = await this.world.openOn(store, this.#options)
     actor.volume = await again.client.openVolume(actor.volume.volumeId)
     actor.test = again
     this.#disturbStore(again)
@@ -236,14 +280,10 @@ class Run {
   #disturbStore({ local }: TestClient): void {
     local.before = async (call) => {
       await this.turn(call)
-      const fault = this.#nextFault()
-      if (fault === 3) throw new Error('the disk does not answer')
-      if (fault === 4) throw new Error('IO error: 000007.log: No space left on device')
+      const fault = this.#disk.shift()
+      if (fault === 'no answer') throw new Error('the disk does not answer')
+      if (fault === 'no space') throw new Error('IO error: 000007.log: No space left on device')
     }
-  }
-
-  #nextFault(): number {
-    return this.#faults.shift() ?? 0
   }
 }
 
@@ -301,28 +341,30 @@ async function expectNoGarbage({ test, volume }: Actor): Promise<void> {
 test(
   'I3 to I7, I12: through crashes, lost messages, failing disks and truncation, in whatever order calls end',
   async () => {
+    const reworked = { merged: 0, replayed: 0 }
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
-        fc.array(step, { minLength: 6, maxLength: STEPS_MAX, size: 'max' }),
-        fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 4 }) }), {
-          maxLength: 40 * FAULTS_MAX,
-          size: 'max',
-        }),
-        bounds,
-        async (scheduler, steps, faults, bound) => {
-          const run = new Run(steps, faults, bound)
+        fc.array(step, { minLength: 10, maxLength: STEPS_MAX, size: 'max' }),
+        faults,
+        settings,
+        async (scheduler, steps, failing, setting) => {
+          const run = new Run(steps, failing, setting)
           await run.start()
           run.disturb((label) => scheduler.schedule(Promise.resolve(), label))
-          await scheduler.waitFor(Promise.all(steps.map((each, i) => run.run(each, i))))
+          await scheduler.waitFor(run.runAll())
           run.calm()
           await scheduler.waitIdle()
           for (const { volume } of run.actors) await volume.idle()
           await run.settle()
+          reworked.merged += run.reworked.merged
+          reworked.replayed += run.reworked.replayed
         },
       ),
-      { ...propertyParameters, numRuns: Math.ceil(propertyParameters.numRuns / 4) },
+      propertyParameters,
     )
+    // Else the property says nothing about that.
+    expect({ hasMerged: reworked.merged > 0, hasReplayed: reworked.replayed > 0 }).toEqual({ hasMerged: true, hasReplayed: true })
   },
   propertyTimeoutMs,
 )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ClientOptions, Transaction, Volume, VolumeSnapshot } from '../src/index.ts'
+import type { ClientOptions, Transaction, TransactionResult, Volume, VolumeSnapshot } from '../src/index.ts'
 import { expectExactUsage, openWorld, PAGE_SIZE, page, stampOf, type TestClient, type World } from './harness.ts'
 import { propertyParameters, propertyTimeoutMs } from './parameters.ts'
 
@@ -27,7 +27,7 @@ type Change =
 type Step =
   | { readonly type: 'transact'; readonly client: number; readonly changes: readonly Change[] }
   | {
-      readonly type: 'push' | 'pull' | 'snapshot' | 'close' | 'restart' | 'read'
+      readonly type: 'push' | 'pull' | 'snapshot' | 'close' | 'restart' | 'read' | 'reset'
       readonly client: number
       readonly fault: number
     }
@@ -61,6 +61,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         'close' as const,
         'restart' as const,
         'read' as const,
+        'reset' as const,
       ),
       client,
       fault: fc.integer({ min: 0, max: 3 }),
@@ -108,10 +109,13 @@ class Actor {
   test!: TestClient
   volume!: Volume
   base = 1
+  /** The newest commit of which it knows what changed. */
+  known = 1
   pending: (readonly Change[])[] = []
+  /** Those of the pending transactions that it has not been restarted since. */
+  results: TransactionResult<void>[] = []
   canReplay = true
   pinned: Pinned[] = []
-  isGone = false
 }
 
 class Run {
@@ -119,6 +123,8 @@ class Run {
   /** Every state of the remote log, by LSN. */
   readonly history: State[] = [[], [1, 2, 3]]
   readonly actors: Actor[] = []
+  /** One that never writes. */
+  watcher!: Volume
 
   async start(): Promise<void> {
     for (let i = 0; i < CLIENTS; i++) {
@@ -137,6 +143,7 @@ class Run {
     )
     await first.volume.push()
     for (const actor of this.actors.slice(1)) actor.volume = await actor.test.client.openVolume(first.volume.volumeId)
+    this.watcher = await (await this.world.open()).client.openVolume(first.volume.volumeId)
   }
 
   stateOf(actor: Actor): State {
@@ -145,16 +152,20 @@ class Run {
 
   async step(step: Step): Promise<void> {
     const actor = this.actors[step.client] as Actor
-    if (actor.isGone) return
     if (step.type === 'transact') {
       const before = this.stateOf(actor)
-      const { sequence } = await actor.volume.transact((tx) => apply(tx, step.changes))
-      if (sequence === undefined) expect(applied(before, step.changes)).toEqual(before)
-      else actor.pending.push(step.changes)
+      const result = await actor.volume.transact((tx) => apply(tx, step.changes))
+      if (result.sequence === undefined) expect(applied(before, step.changes)).toEqual(before)
+      else {
+        actor.pending.push(step.changes)
+        actor.results.push(result)
+      }
     } else if (step.type === 'pull') {
       await actor.volume.pull()
-      if (actor.pending.length === 0) actor.base = this.history.length - 1
-    } else if (step.type === 'push') await this.push(actor, step.fault)
+      actor.known = this.history.length - 1
+      if (actor.pending.length === 0) actor.base = actor.known
+    } else if (step.type === 'reset') await this.reset(actor, step.fault)
+    else if (step.type === 'push') await this.push(actor, step.fault)
     else if (step.type === 'snapshot') actor.pinned.push({ snapshot: actor.volume.snapshot(), state: this.stateOf(actor) })
     else if (step.type === 'close') actor.pinned.shift()?.snapshot.close()
     else if (step.type === 'restart') await this.restart(actor)
@@ -177,9 +188,12 @@ class Run {
         const { code } = error as { code: string }
         if (code === 'PUSH_DIVERGED') {
           expect(actor.canReplay, 'only functions that are gone may make a divergence').toBe(false)
+          // It contradicts what was known before, or else the head.
+          const known = actor.volume.status().divergence?.snapshot.lsn as number
+          expect([Math.max(actor.known, actor.base), this.history.length - 1]).toContain(known)
+          actor.known = known
           await actor.volume.reset()
-          actor.pending = []
-          actor.base = this.history.length - 1
+          await this.forgotten(actor)
           break
         }
         expect(code).toBe('OUTCOME_UNKNOWN')
@@ -196,13 +210,47 @@ class Run {
       else expect(next).toEqual(head)
       actor.pending = []
     }
-    actor.base = actor.volume.status().base.lsn
+    actor.base = actor.known = actor.volume.status().base.lsn
+    for (const result of actor.results.splice(0)) {
+      const outcome = await result.outcome()
+      if (outcome.type === 'pushed') expect(outcome.lsn).toBe(actor.base)
+      else expect(outcome).toMatchObject({ type: 'unchanged' })
+    }
+    actor.canReplay = true
+  }
+
+  /** Drops what is pending, perhaps after a push whose outcome nobody knows: then it may be in the log all the same. */
+  async reset(actor: Actor, fault: number): Promise<void> {
+    if (fault > 0 && actor.pending.length > 0) {
+      this.world.fault = (method) => (method === 'Commit' ? (fault === 3 ? 'lost-reply' : 'lost-request') : undefined)
+      await expect(actor.volume.push()).rejects.toMatchObject({
+        code: expect.stringMatching(/^(OUTCOME_UNKNOWN|PUSH_DIVERGED)$/),
+      })
+      this.world.fault = () => undefined
+      const head = (await this.watcher.pull()).snapshot.lsn
+      if (head === this.history.length) this.history.push(actor.pending.reduce(applied, this.history.at(-1) as State))
+    }
+    await actor.volume.reset()
+    await this.forgotten(actor)
+  }
+
+  /** I12: what was dropped is told, and the client stands on the newest commit that it knows. */
+  async forgotten(actor: Actor): Promise<void> {
+    for (const result of actor.results.splice(0))
+      expect(await result.outcome()).toMatchObject({ type: 'rejected', reason: 'reset' })
+    const { base, pendingCommits, sync } = actor.volume.status()
+    expect({ lsn: base.lsn, pendingCommits, sync }).toEqual({ lsn: actor.known, pendingCommits: 0, sync: 'synced' })
+    actor.pending = []
+    actor.base = actor.known
     actor.canReplay = true
   }
 
   async restart(actor: Actor): Promise<void> {
     await actor.test.client.close()
     actor.pinned = []
+    actor.results = []
+    // What is known and not stood on is not kept.
+    actor.known = actor.base
     actor.test = await actor.test.reopen()
     actor.volume = await actor.test.client.openVolume(actor.volume.volumeId)
     if (actor.pending.length > 0) actor.canReplay = false
