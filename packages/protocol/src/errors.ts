@@ -23,6 +23,7 @@ export type ProtocolErrorCode =
   | 'KEYS_UNAVAILABLE'
   | 'VERSION_UNSUPPORTED'
   | 'OPTIONS_INVALID'
+  | 'TOKEN_IN_CLEAR'
 
 type ProtocolErrorKind = 'invalid' | 'exhausted' | 'missing' | 'denied' | 'unavailable' | 'unsupported'
 
@@ -45,6 +46,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   KEYS_UNAVAILABLE: 'unavailable',
   VERSION_UNSUPPORTED: 'unsupported',
   OPTIONS_INVALID: 'invalid',
+  TOKEN_IN_CLEAR: 'invalid',
 }
 
 /** A message that breaks the protocol or its limits, whoever sent it. The code decides the kind. */

@@ -55,7 +55,7 @@ const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, Pag
 /**
  * Reaches the stores over HTTP: binary protobuf in plain POST requests. Nothing is sent before the first call.
  *
- * @throws {@link ProtocolError} `OPTIONS_INVALID`.
+ * @throws {@link ProtocolError} `OPTIONS_INVALID`, `TOKEN_IN_CLEAR`.
  */
 export function httpTransport(options: HttpTransportOptions): GraftTransport {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
@@ -88,7 +88,7 @@ function checkBaseUrl(baseUrl: string): string {
 // Whoever is on the way could read it, and do everything that it allows.
 function checkTokenIsSafe(url: string): void {
   if (!/^http:/i.test(url) || LOOPBACK_URL.test(url.toLowerCase())) return
-  throw new ProtocolError('OPTIONS_INVALID', 'a token would go over plain http: use https, or set allowPlainToken')
+  throw new ProtocolError('TOKEN_IN_CLEAR', 'a token would go over plain http: use https, or set allowPlainToken')
 }
 
 /**

@@ -374,7 +374,7 @@ describe('HTTP: addresses', () => {
     'no token goes to %s in the clear',
     (url) => {
       const token = async () => 'secret'
-      const refusal = { kind: 'invalid', code: 'OPTIONS_INVALID' }
+      const refusal = { kind: 'invalid', code: 'TOKEN_IN_CLEAR' }
       expect(() => httpTransport({ baseUrl: url, token })).toThrow(expect.objectContaining(refusal))
       expect(() => httpTransport({ baseUrl: 'https://graft.test', pagesBaseUrl: url, token })).toThrow(
         expect.objectContaining(refusal),

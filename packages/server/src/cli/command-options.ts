@@ -19,6 +19,10 @@ export function withRemoteOptions<A extends unknown[], O extends OptionValues>(
     .option('--server <url>', 'address of a running server, http://HOST:PORT')
     .option('--pages-server <url>', 'address of the page store, if it is another server')
     .option('--token-file <file>', 'file with the token for the server (default: GRAFT_TS_TOKEN_FILE, else GRAFT_TS_TOKEN)')
+    .option(
+      '--allow-plain-token',
+      'send the token over plain http:// to another machine, in a network that nobody else can listen to',
+    )
     .option('--store <place>', 'an object store, worked on without a server: a folder, or s3://BUCKET/PREFIX')
     .option('--json', 'print one JSON document')
   // The type that the compiler infers is the same, and too long for a declaration file.

@@ -16,6 +16,7 @@ const HINT_OF: Readonly<Record<string, string>> = {
   AUTHORIZATION_NEEDED:
     'give --jwt-issuer, --jwt-audience and --jwt-keys, or --allow-everybody for throw-away data on this machine',
   ACCESS_DENIED: 'give a token with --token-file FILE, or one that is good for this: `graft-ts token --help`',
+  TOKEN_IN_CLEAR: 'use an https:// address; or --allow-plain-token, in a network that nobody else can listen to',
   KEY_FILE: 'make a key with: graft-ts key FILE. `serve` takes FILE.pub, and `token` FILE itself',
   TOKEN_FILE: 'make a token with: graft-ts token',
   REF_KEYS_NEEDED: 'pass the same --ref-keys FILE to the meta store and to the page store',

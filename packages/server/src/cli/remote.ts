@@ -16,11 +16,18 @@ export interface RemoteOptions {
   readonly pagesServer?: string | undefined
   readonly store?: string | undefined
   readonly tokenFile?: string | undefined
+  readonly allowPlainToken?: true | undefined
 }
 
 /** The other side: servers, or an object store that this process works on itself. */
 export type Remote =
-  | { readonly type: 'server'; readonly baseUrl: string; readonly pagesBaseUrl: string | undefined }
+  | {
+      readonly type: 'server'
+      readonly baseUrl: string
+      readonly pagesBaseUrl: string | undefined
+      /** Whether a token may go to other machines over plain http. */
+      readonly allowPlainToken: boolean
+    }
   | { readonly type: 'store'; readonly address: StoreAddress }
 
 /** The other side, opened. */
@@ -33,11 +40,12 @@ export interface OpenRemote {
 
 /** Decides what the options mean. Throws {@link CliError} `USAGE`. */
 export function chooseRemote(options: RemoteOptions): Remote {
-  const { server, pagesServer, store, tokenFile } = options
+  const { server, pagesServer, store, tokenFile, allowPlainToken = false } = options
   if (server !== undefined && store !== undefined) throw new CliError('USAGE', 'give either --server or --store, not both')
   if (store !== undefined) {
     if (pagesServer !== undefined) throw new CliError('USAGE', '--pages-server goes with --server only')
     if (tokenFile !== undefined) throw new CliError('USAGE', '--token-file goes with --server only')
+    if (allowPlainToken) throw new CliError('USAGE', '--allow-plain-token goes with --server only')
     return { type: 'store', address: parseStoreAddress(store) }
   }
   if (server === undefined) throw new CliError('USAGE', 'where? give --server URL or --store PLACE')
@@ -45,6 +53,7 @@ export function chooseRemote(options: RemoteOptions): Remote {
     type: 'server',
     baseUrl: baseUrl(server, '--server'),
     pagesBaseUrl: pagesServer === undefined ? undefined : baseUrl(pagesServer, '--pages-server'),
+    allowPlainToken,
   }
 }
 
@@ -85,17 +94,18 @@ function nonEmpty(text: string | undefined): string | undefined {
  *
  * @param options.isStoreMade Makes the folder of a store that does not exist.
  * @param options.token Asked before each request to a server.
- * @throws What {@link openStore} throws.
+ * @throws What {@link openStore} throws; `TOKEN_IN_CLEAR` if the token would go to another machine over plain http.
  */
 export async function openRemote(
   remote: Remote,
   options: { readonly isStoreMade: boolean; readonly token: (() => Promise<string>) | undefined; readonly env: CliIo['env'] },
 ): Promise<OpenRemote> {
   if (remote.type === 'server') {
-    const { baseUrl, pagesBaseUrl } = remote
+    const { baseUrl, pagesBaseUrl, allowPlainToken } = remote
     const { token } = options
     const transport = httpTransport({
       baseUrl,
+      allowPlainToken,
       ...(pagesBaseUrl !== undefined && { pagesBaseUrl }),
       ...(token !== undefined && { token }),
     })

@@ -233,6 +233,18 @@ describe('with tokens, over HTTP', () => {
     expect(await outcomes(alone.url)).toEqual(['ACCESS_DENIED', 'VOLUME_UNKNOWN'])
   })
 
+  test('no token leaves this machine in the clear, unless that is asked for', async () => {
+    const env = { GRAFT_TS_TOKEN: 'secret' }
+    const { exitCode, stderr } = await graft(['log', volumeId, '--server', 'http://graft.test'], { env })
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(/^error TOKEN_IN_CLEAR: .*\nhint: .*--allow-plain-token/)
+    const { folder, key, publicKey } = await withKey()
+    const { url } = await serve(folder, [...JWT, '--jwt-keys', publicKey])
+    const token = await printedToken(key, '--actions', 'read', '--all-volumes')
+    const asked = ['log', volumeId, '--server', url, '--allow-plain-token']
+    expect(await graftError(asked, { env: { GRAFT_TS_TOKEN: token } })).toEqual([3, 'VOLUME_UNKNOWN'])
+  })
+
   test('an issuer whose keys cannot be fetched is a warning, and callers are told to try again', async () => {
     const { folder, key } = await withKey()
     // Nobody listens on the discard port.

@@ -50,6 +50,7 @@ describe('wrong usage is exit code 2, and names what is wrong', () => {
     [['serve', '--store', 'x', '--port', '65536'], 'USAGE'],
     [['serve', '--store', 'x', '--role', 'nonsense'], 'USAGE'],
     [['log', unknownVolume, '--store', 'x', '--token-file', 'y'], 'USAGE'],
+    [['log', unknownVolume, '--store', 'x', '--allow-plain-token'], 'USAGE'],
   ])('%j: %s', async (args, code) => {
     expect(await graftError(args)).toEqual([2, code])
   })

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { chooseRemote, localDirectory } from '../../src/cli/remote.ts'
+import { chooseRemote, localDirectory, openRemote } from '../../src/cli/remote.ts'
 
 describe('the other side', () => {
   test('is a server, a pair of servers, or a folder', () => {
@@ -8,11 +8,13 @@ describe('the other side', () => {
       type: 'server',
       baseUrl: 'http://127.0.0.1:7420',
       pagesBaseUrl: undefined,
+      allowPlainToken: false,
     })
     expect(chooseRemote({ server: 'https://a.example/graft/', pagesServer: 'https://b.example' })).toEqual({
       type: 'server',
       baseUrl: 'https://a.example/graft',
       pagesBaseUrl: 'https://b.example',
+      allowPlainToken: false,
     })
     expect(chooseRemote({ store: 'data' })).toEqual({
       type: 'store',
@@ -33,6 +35,24 @@ describe('the other side', () => {
       { server: 'http://a', pagesServer: 'nonsense' },
     ]) {
       expect(() => chooseRemote(options)).toThrow(usage)
+    }
+  })
+})
+
+describe('a token', () => {
+  const open = (options: Parameters<typeof chooseRemote>[0]) =>
+    openRemote(chooseRemote(options), { isStoreMade: false, token: async () => 'secret', env: {} })
+
+  test('goes to other machines over plain http only where that is asked for', async () => {
+    const refusal = { kind: 'invalid', code: 'TOKEN_IN_CLEAR' }
+    await expect(open({ server: 'http://graft.test' })).rejects.toMatchObject(refusal)
+    await expect(open({ server: 'https://graft.test', pagesServer: 'http://graft.test' })).rejects.toMatchObject(refusal)
+    for (const options of [
+      { server: 'http://graft.test', allowPlainToken: true as const },
+      { server: 'https://graft.test' },
+      { server: 'http://127.0.0.1:7420' },
+    ]) {
+      await (await open(options)).close()
     }
   })
 })
