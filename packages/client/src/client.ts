@@ -215,7 +215,6 @@ export class Client {
     const store = new VolumeStore(this.#database, volumeId, this.#ledger)
     this.#stores.set(volumeId, store)
     this.#volumes.delete(volumeId)
-    this.#context.cache.dropVolume(volumeId)
     await store.queue.run(() => store.removeAll())
   }
 

@@ -8,6 +8,7 @@ import type { MergePage } from './push/merge-hook.ts'
 import type { FetchSlots } from './read/fetch-slots.ts'
 import type { PageCache } from './read/page-cache.ts'
 import type { PrefetcherFactory } from './read/prefetcher.ts'
+import type { VolumeMemory } from './read/volume-memory.ts'
 import type { Remote } from './remote.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { SerialQueue } from './serial.ts'
@@ -63,6 +64,8 @@ export interface ClientContext {
 export interface ReadContext extends ClientContext {
   readonly volumeId: VolumeId
   readonly pageSize: PageSize
+  /** Its pages in memory. */
+  readonly memory: VolumeMemory
   readonly store: VolumeStore
   /** Everything that changes the local store goes through here, one after the other. */
   readonly queue: SerialQueue

@@ -62,8 +62,7 @@ export class VolumeSnapshot {
     this.#pinned = view
     this.#prefetcher = prefetcher?.({
       lastPage: view.pageCount,
-      isLocal: (pageIndex) =>
-        context.cache.has(context.volumeId, pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
+      isLocal: (pageIndex) => context.memory.has(pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
     })
     context.store.pages.pin(view)
   }

@@ -6,9 +6,10 @@ import { ClientError } from './errors.ts'
 import { RemoteHealth, type RemoteOperation } from './live/remote-health.ts'
 import type { View } from './local/pins.ts'
 import type { VolumeStore } from './local/volume-store.ts'
+import { VolumeMemory } from './read/volume-memory.ts'
 import { SerialQueue } from './serial.ts'
 import type { Divergence } from './state/divergence.ts'
-import { type LocalCommit, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
+import { type LocalCommit, newestVersions, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
 import { overlaps } from './state/overlap.ts'
 import {
   acknowledged,
@@ -41,9 +42,10 @@ const NO_CHANGES: Changes = { pages: new Splinter(), floor: undefined }
  * One volume's state, and every step that changes it. A step runs alone: it writes one atomic batch to the local store,
  * and only then does anybody see the new state.
  */
-export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'queue'> {
+export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'store' | 'queue'> {
   readonly volumeId: VolumeId
   readonly client: ClientContext
+  readonly memory: VolumeMemory
   readonly store: VolumeStore
   readonly queue: SerialQueue
   readonly #forgetting = new AbortController()
@@ -58,6 +60,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     this.volumeId = options.volumeId
     const closing = AbortSignal.any([options.client.closing, this.#forgetting.signal])
     this.client = { ...options.client, closing }
+    this.memory = new VolumeMemory(options.client.cache)
     this.store = options.store
     this.queue = options.store.queue
     this.#visible = options.state
@@ -98,6 +101,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       get pageSize() {
         return pageSize()
       },
+      memory: this.memory,
       store: this.store,
       queue: this.queue,
       base: () => this.#state.base,
@@ -151,7 +155,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       await this.store.addCommit(after, commit, effects.pages, sync)
       // What may have changed meanwhile, outside the queue: sequences that were reserved, a divergence.
       this.#state = { ...this.#state, pending: after.pending }
-      for (const [pageIndex, page] of effects.pages) this.client.cache.keepLocal(this.volumeId, commit.sequence, pageIndex, page)
+      for (const [pageIndex, page] of effects.pages) this.memory.keepLocal(commit.sequence, pageIndex, page)
       this.#tell(changesOf(commit), running)
       return commit
     })
@@ -208,8 +212,10 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
     return this.queue.run(async () => {
       const before = this.#state
       const after = acknowledged(before, attempt, snapshot)
-      await this.store.acknowledge(before, after, commitsOf(before, attempt), changes)
-      this.client.cache.drop(this.volumeId, changes)
+      const commits = commitsOf(before, attempt)
+      await this.store.acknowledge(before, after, commits, changes)
+      this.memory.drop(changes)
+      for (const { sequence, pages } of newestVersions(commits)) this.memory.adopt(sequence, pages, snapshot.lsn)
       this.#become(after)
     })
   }
@@ -273,6 +279,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
       const error = new ClientError('VOLUME_FORGOTTEN', `the volume was forgotten, volume=${this.volumeId}`)
       this.queue.end(error)
       this.#forgetting.abort(error)
+      this.memory.clear()
     })
   }
 
@@ -294,7 +301,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
   async #replace(after: VolumeState, changes: Changes): Promise<void> {
     const before = this.#state
     await this.store.replaceCommits(before, after, this.#endedBy(changes))
-    this.client.cache.drop(this.volumeId, changes)
+    this.memory.drop(changes)
     this.#become(after)
     for (const running of this.#running) running.isOutdated = true
     // Only now nobody can open a view of the old commits any more. What stays behind if this fails is swept by the next owner.
@@ -303,7 +310,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'store' | 'que
 
   async #moveBase(after: VolumeState, changes: Changes): Promise<void> {
     await this.store.moveBase(this.#state, after, this.#endedBy(changes))
-    this.client.cache.drop(this.volumeId, changes)
+    this.memory.drop(changes)
     this.#become(after)
     this.#tell(changes, undefined)
   }

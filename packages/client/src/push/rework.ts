@@ -166,7 +166,7 @@ async function written(
 ): Promise<LocalCommit> {
   const sequence = core.reserveSequence()
   await core.queue.run(() => core.store.pages.putUnfinished(sequence, pages))
-  for (const [pageIndex, page] of pages) core.client.cache.keepLocal(core.volumeId, sequence, pageIndex, page)
+  for (const [pageIndex, page] of pages) core.memory.keepLocal(sequence, pageIndex, page)
   return { ...commit, sequence, pageCount: pageCountAfter(commit, view.pageCount) }
 }
 

@@ -16,11 +16,11 @@ export async function readPages(
   commits: readonly LocalCommit[],
   pages: Splinter,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { pageSize, volumeId, store, client } = core
+  const { pageSize, store, memory } = core
   const data = new Uint8Array(pages.size * pageSize)
   for (const { sequence, pages: versions } of newestVersions(commits)) {
     const places = Array.from(versions.intersection(pages), (pageIndex) => ({ sequence, pageIndex }))
-    const cached = places.map(({ pageIndex }) => client.cache.findLocal(volumeId, sequence, pageIndex))
+    const cached = places.map(({ pageIndex }) => memory.findLocal(sequence, pageIndex))
     const stored = await store.pages.local(places.filter((_, i) => cached[i] === undefined))
     let nextStored = 0
     for (const [i, { pageIndex }] of places.entries()) {

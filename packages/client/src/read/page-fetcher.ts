@@ -91,8 +91,8 @@ export class PageFetcher {
   }
 
   #cached(lsn: Lsn, pageIndex: number): ReadPage | undefined {
-    const { cache, volumeId, base } = this.#context
-    const page = cache.find(volumeId, pageIndex, lsn, base().lsn)
+    const { memory, base } = this.#context
+    const page = memory.find(pageIndex, lsn, base().lsn)
     return page && { pageIndex, writtenLsn: page.bytes === undefined ? LSN_NONE : page.from, bytes: page.bytes }
   }
 
@@ -129,19 +129,19 @@ export class PageFetcher {
   }
 
   #keep(lsn: Lsn, pages: readonly ReadPage[]): void {
-    const { cache, volumeId, base, store, queue, onKeepFailed } = this.#context
+    const { memory, base, store, queue, onKeepFailed } = this.#context
     const to = lsn === base().lsn ? undefined : lsn
     for (const { pageIndex, writtenLsn, bytes } of pages) {
       // A copy, because a page in memory would otherwise hold on to the bytes of the whole answer.
       const copy = bytes === undefined ? undefined : new Uint8Array(bytes)
-      cache.keep(volumeId, pageIndex, { from: bytes === undefined ? lsn : writtenLsn, to, bytes: copy })
+      memory.keep(pageIndex, { from: bytes === undefined ? lsn : writtenLsn, to, bytes: copy })
     }
     queue
       .run(() => store.pages.keep(lsn, pages, base()))
       .catch((error: unknown) => {
         this.#keepFailure = { error }
         // Or else it would count as being here for as long as it stays in memory.
-        cache.drop(volumeId, { pages: Splinter.from(pages.map(({ pageIndex }) => pageIndex)), floor: undefined })
+        memory.drop({ pages: Splinter.from(pages.map(({ pageIndex }) => pageIndex)), floor: undefined })
         onKeepFailed(error)
       })
   }

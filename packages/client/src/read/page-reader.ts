@@ -1,11 +1,14 @@
-import { LSN_NONE } from '@graft-ts/volume'
+import { LSN_NONE, type Snapshot } from '@graft-ts/volume'
 import type { ReadContext } from '../context.ts'
 import { ClientError } from '../errors.ts'
+import type { PageEntries } from '../local/page-entries.ts'
 import type { PageEntry } from '../local/page-entry.ts'
 import type { View } from '../local/pins.ts'
+import type { Recency } from '../local/recency.ts'
 import type { LocalCommit } from '../state/local-commit.ts'
 import { PageFetcher } from './page-fetcher.ts'
 import { PendingPages } from './pending-pages.ts'
+import type { VolumeMemory } from './volume-memory.ts'
 
 /** Bytes that belong to a cache and are not to be written to; `undefined`: zeros. */
 export type BorrowedPage = Uint8Array | undefined
@@ -33,11 +36,19 @@ interface Found {
 export class PageReader {
   readonly fetcher: PageFetcher
   readonly #context: ReadContext
+  readonly #memory: VolumeMemory
+  readonly #pages: PageEntries
+  readonly #recency: Recency
+  readonly #base: () => Snapshot
   #hasEnded: boolean
   #newest: { readonly commits: readonly LocalCommit[]; readonly local: PendingPages } | undefined
 
   constructor(context: ReadContext) {
     this.#context = context
+    this.#memory = context.memory
+    this.#pages = context.store.pages
+    this.#recency = context.store.pages.recency
+    this.#base = context.base
     this.fetcher = new PageFetcher(context)
     const { closing } = context
     this.#hasEnded = closing.aborted
@@ -71,36 +82,33 @@ export class PageReader {
 
   /** A page from memory; else where it has to be looked up: under the sequence of the local commit that wrote it, or `'stored'`. */
   #inMemory(view: OpenView, pageIndex: number): BorrowedPage | number | 'stored' {
-    const { cache, volumeId, base, store } = this.#context
     if (pageIndex > view.pageCount) return undefined
     const local = view.local.find(pageIndex)
-    if (local.type === 'written') return cache.findLocal(volumeId, local.sequence, pageIndex) ?? local.sequence
-    if (local.type === 'cut-off' || !isInBase(view, pageIndex)) return undefined
-    const cached = cache.find(volumeId, pageIndex, view.base.lsn, base().lsn)
+    if (typeof local === 'number') return this.#memory.findLocal(local, pageIndex) ?? local
+    if (local === 'cut-off' || !isInBase(view, pageIndex)) return undefined
+    const cached = this.#memory.find(pageIndex, view.base.lsn, this.#base().lsn)
     if (cached === undefined) return 'stored'
-    store.pages.recency.mark(pageIndex)
+    this.#recency.mark(pageIndex)
     return cached.bytes
   }
 
   #localNow(sequence: number, pageIndex: number): Uint8Array | 'absent' {
-    const { cache, volumeId, store } = this.#context
-    const bytes = store.pages.localNow(sequence, pageIndex)
+    const bytes = this.#pages.localNow(sequence, pageIndex)
     if (bytes === undefined) return 'absent'
-    cache.keepLocal(volumeId, sequence, pageIndex, bytes)
+    this.#memory.keepLocal(sequence, pageIndex, bytes)
     return bytes
   }
 
   #storedNow(view: View, pageIndex: number): BorrowedPage | 'absent' {
-    const { cache, volumeId, base, store } = this.#context
     const { lsn } = view.base
-    const entry = store.pages.openNow(pageIndex)
-    if (entry === undefined || entry.from > lsn || lsn > base().lsn) return 'absent'
+    const entry = this.#pages.openNow(pageIndex)
+    if (entry === undefined || entry.from > lsn || lsn > this.#base().lsn) return 'absent'
     const { content } = entry
     const bytes = content.type === 'bytes' ? content.bytes : undefined
-    const page = content.type === 'local' ? (store.pages.localNow(content.sequence, pageIndex) ?? 'absent') : bytes
+    const page = content.type === 'local' ? (this.#pages.localNow(content.sequence, pageIndex) ?? 'absent') : bytes
     if (page === 'absent') return page
-    cache.keep(volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
-    store.pages.recency.mark(pageIndex)
+    this.#memory.keep(pageIndex, { from: entry.from, to: entry.to, bytes: page })
+    this.#recency.mark(pageIndex)
     return page
   }
 
@@ -119,7 +127,7 @@ export class PageReader {
       const { pageIndex, sequence } = local[i] as LocalPlace
       if (bytes === undefined)
         throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
-      this.#context.cache.keepLocal(this.#context.volumeId, sequence, pageIndex, bytes)
+      this.#context.memory.keepLocal(sequence, pageIndex, bytes)
       pages.set(pageIndex, bytes)
     }
     const missing: number[] = []
@@ -200,8 +208,7 @@ export class PageReader {
       else {
         into.pages.set(pageIndex, page)
         store.pages.recency.mark(pageIndex)
-        if (epochBefore === epoch())
-          this.#context.cache.keep(this.#context.volumeId, pageIndex, { from: entry.from, to: entry.to, bytes: page })
+        if (epochBefore === epoch()) this.#context.memory.keep(pageIndex, { from: entry.from, to: entry.to, bytes: page })
       }
     }
   }
@@ -225,5 +232,5 @@ function isInBase({ base }: View, pageIndex: number): boolean {
 /** Whether what a view shows of a page is what the remote log has. */
 function isRemote(view: OpenView, pageIndex: number): boolean {
   if (pageIndex > view.pageCount || !isInBase(view, pageIndex)) return false
-  return view.local.find(pageIndex).type === 'untouched'
+  return view.local.find(pageIndex) === 'untouched'
 }

@@ -1,13 +1,7 @@
 import type { LocalCommit } from '../state/local-commit.ts'
 
-/** Where a page stands after local commits: written by one, cut off, or untouched by all of them. */
-export type LocalPage =
-  | { readonly type: 'written'; readonly sequence: number }
-  | { readonly type: 'cut-off' }
-  | { readonly type: 'untouched' }
-
-const UNTOUCHED: LocalPage = { type: 'untouched' }
-const CUT_OFF: LocalPage = { type: 'cut-off' }
+/** Where a page stands after local commits: written by the one with that sequence, cut off, or untouched by all of them. */
+export type LocalPage = number | 'cut-off' | 'untouched'
 
 /** A commit that cut something off, and the way to those before it that cut off more. */
 interface Cut {
@@ -45,13 +39,12 @@ class CommitIndex {
   }
 
   find(pageIndex: number, count: number): LocalPage {
-    if (count === 0) return UNTOUCHED
+    if (count === 0) return 'untouched'
     const writer = this.#newestWriter(pageIndex, count)
     const cut = newestBelow(this.#cuts[count - 1], pageIndex)
     // A commit's own floor does not apply to its own set: it wrote those pages after it had cut them off.
-    if (cut !== undefined && (writer === undefined || cut.position > writer)) return CUT_OFF
-    if (writer === undefined) return UNTOUCHED
-    return { type: 'written', sequence: (this.commits[writer] as LocalCommit).sequence }
+    if (cut !== undefined && (writer === undefined || cut.position > writer)) return 'cut-off'
+    return writer === undefined ? 'untouched' : (this.commits[writer] as LocalCommit).sequence
   }
 
   #newestWriter(pageIndex: number, count: number): number | undefined {

@@ -33,10 +33,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** The plain way: newest commit first. */
 function found(commits: readonly LocalCommit[], pageIndex: number): LocalPage {
   for (const { own, floor, sequence } of [...commits].reverse()) {
-    if (own.has(pageIndex)) return { type: 'written', sequence }
-    if (floor !== undefined && pageIndex > floor) return { type: 'cut-off' }
+    if (own.has(pageIndex)) return sequence
+    if (floor !== undefined && pageIndex > floor) return 'cut-off'
   }
-  return { type: 'untouched' }
+  return 'untouched'
 }
 
 test('I4, I5: pages are found as each view left them, however many commits came, went or were replaced since', () => {
@@ -90,9 +90,9 @@ test('looking a page up costs about the same after 10,000 commits as after one',
   })
   const pages = PendingPages.after(undefined, commits)
   looks = 0
-  for (let page = 1; page <= 7; page++) expect(pages.find(page).type).toBe('written')
+  for (let page = 1; page <= 7; page++) expect(pages.find(page)).toBeGreaterThan(10_000 - 7)
   expect(looks).toBe(7)
-  expect(pages.find(8)).toEqual({ type: 'untouched' })
-  expect(pages.find(11)).toEqual({ type: 'cut-off' })
-  expect(pages.find(20_000)).toEqual({ type: 'cut-off' })
+  expect(pages.find(8)).toBe('untouched')
+  expect(pages.find(11)).toBe('cut-off')
+  expect(pages.find(20_000)).toBe('cut-off')
 })

@@ -39,6 +39,20 @@ describe('readCached', () => {
     expect(() => snapshot.readCached(1)).toThrow(expect.objectContaining({ code: 'CLIENT_CLOSED' }))
   })
 
+  test('gives own pages after they were pushed, without asking the store for them', async () => {
+    const world = openWorld()
+    const { client } = await world.open()
+    const volume = await pushedVolume(client, { 1: 1, 2: 2 })
+    await write(volume, { 1: 11 })
+    await write(volume, { 3: 3 })
+    expect([1, 2, 3].map((pageIndex) => stampNow(volume.snapshot().readCached(pageIndex)))).toEqual([11, 2, 3])
+    await volume.push()
+    expect([1, 2, 3].map((pageIndex) => stampNow(volume.snapshot().readCached(pageIndex)))).toEqual([11, 2, 3])
+    await client.forget(volume.volumeId)
+    const again = await client.openVolume(volume.volumeId)
+    expect(again.snapshot().readCached(1)).toBeUndefined()
+  })
+
   test('I4: gives only what holds at its snapshot', async () => {
     const world = openWorld()
     const writer = await pushedVolume((await world.open()).client, { 1: 1, 2: 2 })

@@ -68,8 +68,7 @@ describe('I5: local commits on top of a base', () => {
         const { model, commits } = run(history, basePages)
         for (let page = 1; page <= PAGES; page++) {
           const found = PendingPages.after(undefined, commits).find(page)
-          const writer =
-            found.type === 'written' ? found.sequence : found.type === 'untouched' && page <= basePages ? 0 : undefined
+          const writer = typeof found === 'number' ? found : found === 'untouched' && page <= basePages ? 0 : undefined
           expect({ page, writer }).toEqual({ page, writer: model.pages.get(page) })
         }
         expect(pageCountAfterAll({ pageCount: basePages }, commits)).toBe(model.pageCount)
