@@ -26,7 +26,7 @@ export interface EmbeddedOptions {
   >
   readonly pagestore?: Pick<
     PagestoreOptions,
-    'limits' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'telemetry' | 'timers' | 'log'
+    'limits' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'frameCache' | 'hedge' | 'telemetry' | 'timers' | 'log'
   >
 }
 

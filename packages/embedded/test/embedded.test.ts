@@ -2,7 +2,7 @@ import { Client } from '@graft-ts/client'
 import { MetaService } from '@graft-ts/protocol'
 import { metered } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
-import { type IdSource, idToBytes, newVolumeId, systemIdSource } from '@graft-ts/volume'
+import { type IdSource, idToBytes, newVolumeId, systemIdSource, type VolumeId } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
 import { describe, expect, test, vi } from 'vitest'
 import { type EmbeddedTransport, embedded } from '../src/index.ts'
@@ -58,6 +58,36 @@ describe('embedded', () => {
     store.reset()
     await write()
     expect(store.counts).toMatchObject({ create: 1, put: 0, get: 0, head: 0, list: 0 })
+  })
+
+  test('a frame cache is asked before the object store, and a budget for reads that are sent twice is checked', async () => {
+    const frames = new Map<string, Uint8Array>()
+    const counts = { framesWritten: 0, framesDropped: 0, framesEvicted: 0, failures: 0, framesNow: 0, bytesNow: 0 }
+    const frameCache = {
+      read: (key: string) => (frames.has(key) ? Promise.resolve(frames.get(key)) : undefined),
+      write: (key: string, frame: Uint8Array) => void frames.set(key, frame),
+      remove: () => undefined,
+      metrics: () => counts,
+    }
+    const store = new MemoryStore()
+    const readFrom = async (transport: EmbeddedTransport, volumeId?: VolumeId) => {
+      const client = await openClient(transport)
+      const volume = volumeId === undefined ? await client.createVolume() : await client.openVolume(volumeId)
+      if (volumeId === undefined) {
+        await volume.transact((tx) => {
+          for (let i = 1; i <= 20; i++) tx.write(i, new Uint8Array(tx.pageSize).fill(i))
+        })
+        await volume.push()
+      }
+      return { volumeId: volume.volumeId, byte: (await volume.snapshot().read(20))[0] }
+    }
+    const { volumeId } = await readFrom(embedded(store))
+    const [first, second] = [embedded(store, { pagestore: { frameCache } }), embedded(store, { pagestore: { frameCache } })]
+    expect((await readFrom(first, volumeId)).byte).toBe(20)
+    expect((await readFrom(second, volumeId)).byte).toBe(20)
+    expect(second.metrics().pagestore).toMatchObject({ frameCacheHits: 1, gets: 0 })
+    const code = expect.objectContaining({ code: 'PAGESTORE_OPTIONS' })
+    expect(() => embedded(store, { pagestore: { hedge: { budget: -1 } } })).toThrow(code)
   })
 
   test('closed, it accepts nothing, and the client keeps what it has', async () => {

@@ -22,6 +22,9 @@ export interface PagestoreMetrics {
   /** Ranged reads of the object stores. */
   readonly gets: number
   readonly getBytes: number
+  /** Ranged reads that were sent a second time because they took long, and how often the second one was the faster. */
+  readonly hedgesSent: number
+  readonly hedgesWon: number
   /** Frames that were expanded out of the store, found in memory, or shared with another request's read. */
   readonly framesRead: number
   readonly framesCached: number
@@ -75,6 +78,8 @@ export function newCounters(): Counters {
     uploadsFailed: 0,
     gets: 0,
     getBytes: 0,
+    hedgesSent: 0,
+    hedgesWon: 0,
     framesRead: 0,
     framesCached: 0,
     framesShared: 0,

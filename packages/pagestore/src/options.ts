@@ -1,6 +1,6 @@
 import type { CommitLogs } from '@graft-ts/commit-log'
 import type { AdmitCall, Authorize, CorsOptions, RefSigner } from '@graft-ts/protocol'
-import type { ObjectStore } from '@graft-ts/storage-adapters'
+import type { HedgedOptions, ObjectStore } from '@graft-ts/storage-adapters'
 import type { FrameCodec, IdSource, Timers } from '@graft-ts/volume'
 import { PagestoreError } from './errors.ts'
 import type { PagestoreLog } from './events.ts'
@@ -39,6 +39,11 @@ export interface PagestoreOptions {
   readonly codec?: FrameCodec
   /** Memory for expanded frames in bytes; 0: none are kept. Default 64 MiB. */
   readonly cacheBytesMax?: number
+  /**
+   * Sends a ranged read that takes longer than most a second time, and takes the answer that comes first: `budget` says how
+   * many extra reads there may be for each read, on average; 0.05 is a good one. Default: none is sent twice.
+   */
+  readonly hedge?: HedgedOptions
   /**
    * Keeps frames beyond memory and restarts: `openDiskFrameCache` of `@graft-ts/pagestore/node`. Lent: closing the page
    * store does not close it. Default: none.

@@ -31,6 +31,7 @@ import { type PagestoreLimits, resolveLimits } from './limits.ts'
 import { type Counters, newCounters, type PagestoreMetrics } from './metrics.ts'
 import { type PagestoreOptions, resolveCacheBytes, resolvePolicy, resolveScope } from './options.ts'
 import { FrameReader } from './read/frame-reader.ts'
+import { type HedgedStores, hedgedStores } from './read/hedged-stores.ts'
 import { KeptFrames } from './read/kept-frames.ts'
 import { type PageGroup, PageReader } from './read/page-reader.ts'
 import { RangeReader } from './read/range-reader.ts'
@@ -59,6 +60,7 @@ export class PagestoreServer {
   readonly #telemetry: Telemetry
   readonly #calls: Calls<PageMethod>
   readonly #writer: SegmentWriter
+  readonly #stores: HedgedStores
   readonly #ranges: RangeReader
   readonly #frameCache: FrameCache | undefined
   readonly #frames: FrameReader
@@ -86,7 +88,8 @@ export class PagestoreServer {
     this.#admit = this.#admitting(options.admit)
     this.#telemetry = new Telemetry(options.telemetry ?? {}, () => idSource.nowMs())
     this.#calls = this.#newCalls()
-    this.#ranges = new RangeReader({ segments, commits, scope, limits, timers, counters })
+    this.#stores = hedgedStores({ segments, commits }, options.hedge)
+    this.#ranges = new RangeReader({ ...this.#stores, scope, limits, timers, counters })
     this.#writer = new SegmentWriter({ store: segments, policy, scope, limits, codec, idSource, timers, log, counters })
     this.#frameCache = options.frameCache
     const kept = this.#frameCache && this.#keptFrames(this.#frameCache, codec)
@@ -111,8 +114,11 @@ export class PagestoreServer {
   }
 
   metrics(): PagestoreMetrics {
+    const { sent, won } = this.#stores.hedges()
     return {
       ...this.#counters,
+      hedgesSent: sent,
+      hedgesWon: won,
       requestsInFlightNow: this.#slots.count,
       writeBytesInFlightNow: this.#writer.bytesInFlight,
       writeBytesWaitingNow: this.#writer.bytesWaiting,

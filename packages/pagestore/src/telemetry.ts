@@ -45,6 +45,12 @@ const INSTRUMENTS: Readonly<Record<string, Instrument<keyof PagestoreMetrics>>> 
   },
   gets: { type: 'counter', unit: '{request}', description: 'ranged reads of the object stores', values: { gets: {} } },
   'get.bytes': { type: 'counter', unit: 'By', description: 'bytes of ranged reads', values: { getBytes: {} } },
+  'get.hedges': {
+    type: 'counter',
+    unit: '{request}',
+    description: 'ranged reads that were sent a second time, and those of them that were the faster',
+    values: { hedgesSent: { outcome: 'sent' }, hedgesWon: { outcome: 'won' } },
+  },
   'cache.size': { type: 'gauge', unit: 'By', description: 'frames in memory', values: { cacheBytesNow: {} } },
   'frame_cache.lookups': {
     type: 'counter',

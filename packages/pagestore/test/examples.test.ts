@@ -10,3 +10,10 @@ test('the example of the README runs', async () => {
   ])
   log.mockRestore()
 })
+
+test('the example of a disk cache runs', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  await import('../examples/disk-cache.ts')
+  expect(log.mock.calls).toEqual([[0, 0]])
+  log.mockRestore()
+})

@@ -68,8 +68,14 @@ export interface ServerOptions {
   readonly cors?: CorsOptions
   /** What the meta store alone knows: rate limits, telemetry, staleness of pulls, watches and the bus between processes. */
   readonly metastore?: Pick<MetastoreOptions, 'admit' | 'telemetry' | 'maxStalenessMs' | 'watch' | 'bus'>
-  /** What the page store alone knows: rate limits, telemetry, when and how segments are written, memory for frames. */
-  readonly pagestore?: Pick<PagestoreOptions, 'admit' | 'telemetry' | 'policy' | 'segmentScope' | 'cacheBytesMax'>
+  /**
+   * What the page store alone knows: rate limits, telemetry, when and how segments are written, which reads are sent twice,
+   * memory and disk for frames. The frame cache is lent: closing the server does not close it.
+   */
+  readonly pagestore?: Pick<
+    PagestoreOptions,
+    'admit' | 'telemetry' | 'policy' | 'segmentScope' | 'cacheBytesMax' | 'frameCache' | 'hedge'
+  >
   /** Memory for commit records and orders of change, shared by both stores. Default 64 MiB. */
   readonly recordCacheBytesMax?: number
   /** Milliseconds since 1970. Default: the system's clock. */

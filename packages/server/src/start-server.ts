@@ -101,8 +101,8 @@ async function orClose(services: Services, start: () => Promise<Listener>): Prom
   }
 }
 
-async function closeServices({ metastore, pagestore }: Services): Promise<void> {
-  await pagestore?.close()
+async function closeServices({ metastore, pagestore }: Services, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  await pagestore?.close(options)
   await metastore?.close()
 }
 
@@ -121,7 +121,11 @@ async function stop(running: {
   const metaClosed = services.metastore?.close()
   const requestsCutOff = await listener.close(limits.drainMsMax)
   // Writes that were cut off may still be uploading; a segment that nobody refers to does no harm, half a process does.
-  const isSettled = await settlesWithin(Promise.all([metaClosed, closeServices(services)]), limits.settleMsMax, timers)
+  const giveUp = new AbortController()
+  const closed = Promise.all([metaClosed, closeServices(services, { signal: giveUp.signal })])
+  const isSettled = await settlesWithin(closed, limits.settleMsMax, timers)
+  // No upload is tried again in a process that has said that it has stopped.
+  if (!isSettled) giveUp.abort()
   log({ type: 'stopped', requestsCutOff, isSettled })
 }
 

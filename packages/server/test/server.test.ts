@@ -238,14 +238,16 @@ function heldStore() {
   const started = deferred()
   const release = deferred()
   const create = store.create.bind(store)
+  const signals: (AbortSignal | undefined)[] = []
   store.create = async (key, body, options) => {
     if (key.startsWith('segments/')) {
+      signals.push(options?.signal)
       started.resolve()
       await release.promise
     }
     return create(key, body, options)
   }
-  return { store, started: started.promise, release: release.resolve }
+  return { store, started: started.promise, release: release.resolve, signals }
 }
 
 /** A watch of a volume that stands. */
@@ -322,7 +324,7 @@ describe('a graceful stop', () => {
   })
 
   test('ends at a second deadline although a write is not decided, and says so', async () => {
-    const { store, started, release } = heldStore()
+    const { store, started, release, signals } = heldStore()
     const timers = new ManualTimers()
     const events: ServerEvent[] = []
     const log = (event: ServerEvent) => void events.push(event)
@@ -338,8 +340,11 @@ describe('a graceful stop', () => {
     timers.fire(5999)
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
     expect(isClosed).toBe(false)
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false])
     timers.fire(6000)
     await closed
+    // The upload is given up, and not tried again behind the back of whoever was told that this server has stopped.
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true])
     expect(events.at(-1)).toEqual({ type: 'stopped', requestsCutOff: 1, isSettled: false })
     release()
   })

@@ -1,7 +1,9 @@
-import { hedged } from '@graft-ts/storage-adapters'
+import { metered } from '@graft-ts/storage-adapters'
+import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import { seededRandom } from '@graft-ts/storage-adapters/testing'
 import { expect, test } from 'vitest'
-import { openHarness, range, VirtualTimers } from '../harness.ts'
+import { hedgedStores } from '../../src/read/hedged-stores.ts'
+import { openHarness, outcomeOf, range, VirtualTimers } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
 import { withVolume } from './with-volume.ts'
 
@@ -35,8 +37,11 @@ async function latencies(isHedged: boolean): Promise<{ median: number; p99: numb
         signal.addEventListener('abort', () => cancel())
       }),
   }
-  const store = isHedged ? hedged(slow, { budget: 0.05, clock }) : slow
-  const { read } = openHarness({ wrap: () => store, cacheBytesMax: 0 })
+  const { read, pagestore } = openHarness({
+    wrap: () => slow,
+    cacheBytesMax: 0,
+    ...(isHedged && { hedge: { budget: 0.05, clock } }),
+  })
   const took: number[] = []
   for (const i of range(0, READS)) {
     if (i === 1) gets = 0
@@ -50,6 +55,9 @@ async function latencies(isHedged: boolean): Promise<{ median: number; p99: numb
     await reading
   }
   // The first one reads the commit, too.
+  const { hedgesSent, hedgesWon } = pagestore.metrics()
+  expect(hedgesSent).toBe(gets - READS)
+  expect(hedgesWon > 0).toBe(isHedged)
   const sorted = took.slice(1).sort((a, b) => a - b)
   return { median: sorted[READS / 2] as number, p99: sorted[Math.floor(READS * 0.99)] as number, gets }
 }
@@ -62,4 +70,21 @@ test('a hedged store: p99 of reads at most 3 times the median, for at most 5 % m
   expect(within.p99).toBeLessThanOrEqual(3 * within.median)
   expect(within.gets).toBeLessThanOrEqual(1.05 * READS)
   expect(within.gets).toBeGreaterThan(READS)
+})
+
+test('a budget that makes no sense is refused', async () => {
+  for (const budget of [-0.1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(await outcomeOf((async () => openHarness({ hedge: { budget } }))())).toBe('invalid PAGESTORE_OPTIONS')
+  }
+})
+
+test('one store stays one with one budget, two have one each', () => {
+  const [segments, commits] = [metered(new MemoryStore()), metered(new MemoryStore())]
+  const one = hedgedStores({ segments, commits: segments }, { budget: 0.05 })
+  expect(one.commits).toBe(one.segments)
+  const two = hedgedStores({ segments, commits }, { budget: 0.05 })
+  expect(two.commits).not.toBe(two.segments)
+  const none = hedgedStores({ segments, commits }, undefined)
+  expect([none.segments, none.commits]).toEqual([segments, commits])
+  expect(none.segments).toBe(segments)
 })

@@ -24,6 +24,7 @@ const HINT_OF: Readonly<Record<string, string>> = {
   LOCAL_STORE_LOCKED: 'another process works with this local store; wait for it, or use another --local DIR',
   PUSH_DIVERGED: 'others changed the same pages; keep their state with `graft-ts reset`, then import again',
   TRANSACTION_TOO_LARGE: 'what is imported at once has to fit into memory, and into 1 GiB',
+  FRAME_CACHE_FOLDER: 'give a folder with --cache-dir that this user may write to',
   STORE_MISSING: 'is the place right? `serve` and `import` make a folder, other commands do not, and nothing makes a bucket',
   STORE_DENIED:
     'for a bucket, credentials are found as the AWS SDK finds them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a role',

@@ -28,3 +28,20 @@ export function parseDuration(text: string, name: string): number {
   if (ms >= 1000 && ms <= DURATION_MS_MAX) return ms
   throw new CliError('USAGE', `${name} must be a number and s, m, h or d, from 1s to 366d, got=${text}`)
 }
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
+
+/** Reads a number of bytes such as `64M` (2^20 each) or `1048576`. Throws {@link CliError} `USAGE`. */
+export function parseBytes(text: string, name: string): number {
+  const [, digits, unit] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
+  const bytes = Number(digits) * (UNIT_BYTES[unit ?? ''] ?? Number.NaN)
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw new CliError('USAGE', `${name} must be a number of bytes, or one with K, M, G or T after it, got=${text}`)
+}
+
+/** Reads a share such as `0.05`, above 0 and up to 1. Throws {@link CliError} `USAGE`. */
+export function parseShare(text: string, name: string): number {
+  const share = /^\d{0,3}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN
+  if (share > 0 && share <= 1) return share
+  throw new CliError('USAGE', `${name} must be a share above 0 and up to 1, got=${text}`)
+}

@@ -1,4 +1,5 @@
 import { type Command, Option } from '@commander-js/extra-typings'
+import { type DiskFrameCache, type DiskFrameCacheOptions, openDiskFrameCache } from '@graft-ts/pagestore/node'
 import type { JwtEvent } from '@graft-ts/protocol/jwt'
 import type { ServerEvent } from '../../events.ts'
 import type { ServerRoles } from '../../options.ts'
@@ -9,10 +10,11 @@ import type { CliContext } from '../io.ts'
 import { parseInteger } from '../numbers.ts'
 import { openStore } from '../open-store.ts'
 import { printResult } from '../output.ts'
+import { type PageStoreFlags, readPageStoreFlags, withPageStoreFlags } from '../page-store.ts'
 import { readRefKeys } from '../ref-keys.ts'
 import { parseStoreAddress } from '../store-address.ts'
 
-interface ServeOptions extends AuthorizationOptions {
+interface ServeOptions extends AuthorizationOptions, PageStoreFlags {
   readonly store: string
   readonly host: string
   readonly port: string
@@ -26,7 +28,7 @@ interface ServeOptions extends AuthorizationOptions {
 
 /** Adds `graft-ts serve`. */
 export function addServe(program: Command, makeContext: MakeContext): void {
-  program
+  const command = program
     .command('serve')
     .summary('serve an object store over HTTP')
     .description(
@@ -47,6 +49,7 @@ export function addServe(program: Command, makeContext: MakeContext): void {
     )
     .option('--jwt-keys-url <url>', 'where the issuer publishes its keys')
     .option('--allow-everybody', 'ask nobody for a token: for throw-away data on this machine')
+  withPageStoreFlags(command)
     .option('--fsync', 'make each write survive a crash of the machine', true)
     .option('--no-fsync', 'do not: for tests and throw-away data')
     .option('--verbose', 'report each request and each segment on standard error, one JSON document a line')
@@ -58,6 +61,7 @@ export function addServe(program: Command, makeContext: MakeContext): void {
         'serve --store ./data --jwt-issuer ops --jwt-audience graft --jwt-keys ./signing.pub',
         'serve --store ./data --jwt-issuer https://login.example --jwt-audience graft --jwt-keys-url https://login.example/jwks',
         'serve --store "s3://bucket/graft?endpoint=https://s3.example" --jwt-issuer ops --jwt-audience graft --jwt-keys ./signing.pub',
+        'serve --store s3://bucket/graft --allow-everybody --cache-dir /var/cache/graft --cache-bytes 20G --hedge 0.05',
         'serve --store ./data --role meta --port 7421 --ref-keys ./keys --allow-everybody',
         'serve --store ./data --role pages --port 7422 --ref-keys ./keys --allow-everybody',
       ),
@@ -71,8 +75,11 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
   const port = parseInteger(options.port, '--port', { min: 0, max: 65_535 })
   const refKeys = options.refKeys === undefined ? undefined : await readRefKeys(options.refKeys)
   const authorize = await chooseAuthorization(options, { env, nowMs, log: (event) => log({ type: 'authorization', event }) })
+  const pages = readPageStoreFlags(options, options.role)
   const { store, close } = await openStore(parseStoreAddress(options.store), { isMade: true, fsync: options.fsync, env })
+  let frameCache: DiskFrameCache | undefined
   try {
+    frameCache = pages.frameCache && (await openFrameCache(pages.frameCache, log))
     const server = await startServer({
       stores: { segments: store, commits: store },
       roles: options.role,
@@ -82,6 +89,8 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
       authorize,
       ...(refKeys !== undefined && { refKeys }),
       ...(options.cors !== undefined && { cors: { origins: options.cors } }),
+      limits: { pages: pages.limits },
+      pagestore: { ...pages.options, ...(frameCache !== undefined && { frameCache }) },
       log,
     })
     const result = { url: server.url, port: server.port, role: options.role, store: options.store }
@@ -89,11 +98,24 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
     await fired(signal)
     await server.close()
   } finally {
+    await frameCache?.close()
     await close()
   }
 }
 
-type ServeEvent = ServerEvent | { readonly type: 'authorization'; readonly event: JwtEvent }
+function openFrameCache(options: DiskFrameCacheOptions, log: (event: ServeEvent) => void): Promise<DiskFrameCache> {
+  let isFirst = true
+  const onFailure = (error: unknown): void => {
+    log({ type: 'frame-cache-failed', isFirst, error })
+    isFirst = false
+  }
+  return openDiskFrameCache({ ...options, onFailure })
+}
+
+type ServeEvent =
+  | ServerEvent
+  | { readonly type: 'authorization'; readonly event: JwtEvent }
+  | { readonly type: 'frame-cache-failed'; readonly isFirst: boolean; readonly error: unknown }
 
 function report({ io, isJson }: CliContext, options: ServeOptions, event: ServeEvent): void {
   const bug = bugOf(event)
@@ -114,6 +136,14 @@ function warningOf(event: ServeEvent): Warning | undefined {
   if (event.type === 'open-to-everybody') {
     const others = event.isLoopbackOnly ? 'everybody on this machine' : 'everybody who can reach it, also from other machines,'
     return { code: 'OPEN_TO_EVERYBODY', message: `${others} may read and write every volume, url=${event.url}` }
+  }
+  if (event.type === 'frame-cache-failed') {
+    // One broken disk may fail thousands of times.
+    if (!event.isFirst) return undefined
+    return {
+      code: 'FRAME_CACHE_FAILED',
+      message: `the frame cache cannot use its disk, and goes on without: ${describe(event.error)}`,
+    }
   }
   if (event.type !== 'authorization' || event.event.type !== 'keys-failed') return undefined
   const { issuer, reason } = event.event
