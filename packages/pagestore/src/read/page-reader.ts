@@ -147,7 +147,9 @@ export class PageReader {
     signal.addEventListener('abort', leave, { once: true })
     const tasks = batches.map((batch) => () => this.#startBatch(batch, wanted, pageSize, leaving.signal))
     try {
-      const options = { inFlightMax: limits.getsPerRequestMax, waitingMax: GROUPS_WAITING_MAX }
+      // What a request cannot do at once waits here, not for its turn: or one alone could be too much for the room there is.
+      const inFlightMax = Math.min(limits.getsPerRequestMax, limits.getsInFlightMax)
+      const options = { inFlightMax, waitingMax: GROUPS_WAITING_MAX }
       for await (const group of inOrderOfArrival(tasks, options)) if (group !== 'dropped') yield group
     } finally {
       signal.removeEventListener('abort', leave)

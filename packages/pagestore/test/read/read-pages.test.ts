@@ -221,4 +221,11 @@ describe('reading pages', () => {
     expect(store.counts.get).toBe(2)
     expect(pagestore.metrics().cacheBytesNow).toBe(0)
   })
+
+  test('a read that is alone needs no room to wait in, however much it reads', async () => {
+    const limits = { getsInFlightMax: 2, getsWaitingMax: 0, rangeGapBytesMax: 0 }
+    const { read, volumeId, lsn } = await withVolume(640, { limits })
+    const scattered = range(0, 4).map((frame) => 1 + 128 * frame)
+    expect([...(await read(volumeId, lsn, scattered)).keys()].sort((a, b) => a - b)).toEqual(scattered)
+  })
 })
