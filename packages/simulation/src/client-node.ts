@@ -1,4 +1,4 @@
-import { Client, type Volume } from '@graft-ts/client'
+import { Client, type MergePage, type Volume } from '@graft-ts/client'
 import { leap } from '@graft-ts/prefetch-leap'
 import type { GraftTransport } from '@graft-ts/protocol'
 import { isTypedError } from '@graft-ts/volume'
@@ -18,6 +18,8 @@ export interface ClientSetup {
   readonly isLive: boolean
   /** How much it may keep of what can be fetched again; `undefined`: any amount. */
   readonly localBytesMax: number | undefined
+  /** How many times slower than others it is: far away, if more than 1. */
+  readonly slowness: number
   /** The lowest durability of its transactions. */
   readonly durability: 'memory' | 'local'
 }
@@ -37,6 +39,7 @@ export class ClientNode {
   readonly random: Random
   readonly #scheduler: Scheduler
   readonly #transportOf: (process: Process) => GraftTransport
+  readonly #merge: MergePage | undefined
   readonly #opened: Client[] = []
   /** Counts resets, by volume: what was dropped by one may still turn up in the log. */
   readonly epochs = new Map<KnownVolume, number>()
@@ -55,6 +58,8 @@ export class ClientNode {
     random: Random
     scheduler: Scheduler
     transportOf: (process: Process) => GraftTransport
+    /** Settles conflicts about pages; `undefined`: nothing does. */
+    merge: MergePage | undefined
   }) {
     this.name = options.name
     this.setup = options.setup
@@ -62,6 +67,7 @@ export class ClientNode {
     this.random = options.random
     this.#scheduler = options.scheduler
     this.#transportOf = options.transportOf
+    this.#merge = options.merge
   }
 
   epoch(volume: KnownVolume): number {
@@ -75,6 +81,7 @@ export class ClientNode {
       random: this.random.fork(),
       scheduler: this.#scheduler,
       clockOffsetMs: this.random.between(-5_000, 5_000),
+      usualSlowness: this.setup.slowness,
     })
     this.process = process
     const client = await this.#untilItWorks(process, () =>
@@ -88,6 +95,7 @@ export class ClientNode {
         ...(this.setup.localBytesMax !== undefined && { localBytesMax: this.setup.localBytesMax }),
         connectivity: { isOnline: () => true, subscribe: () => () => undefined },
         ...(this.setup.isLive && { sync: { intervalMs: 5_000 } }),
+        ...(this.#merge && { merge: this.#merge }),
         ...(this.setup.hasPrefetcher && { prefetcher: leap({ windowPagesMax: 4 }) }),
       }),
     )

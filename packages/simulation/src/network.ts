@@ -17,6 +17,8 @@ export class Network implements Line {
   readonly #random: Random
   readonly #faults: NetworkFaults
   readonly #cuts = new Set<string>()
+  /** When the last message between two nodes arrives. */
+  readonly #arrivals = new Map<string, number>()
   #isHealed = false
 
   constructor(options: { scheduler: Scheduler; random: Random; faults: NetworkFaults; tally: Tally }) {
@@ -71,7 +73,15 @@ export class Network implements Line {
     const { latency } = this.#faults
     const { delayMs, isLate } = drawLatency(this.#isHealed ? calm(latency) : latency, this.#random)
     if (isLate) this.tally.add('network: far too late')
-    return delayMs * Math.max(from.slowness, to?.slowness ?? 1)
+    const travelMs = delayMs * Math.max(from.slowness, to?.slowness ?? 1)
+    this.#noteArrival(`${from.name}|${to?.name}`, this.scheduler.nowMs + travelMs)
+    return travelMs
+  }
+
+  /** Counts messages that are overtaken by later ones. */
+  #noteArrival(pair: string, atMs: number): void {
+    if ((this.#arrivals.get(pair) ?? 0) > atMs) this.tally.add('network: overtaken')
+    this.#arrivals.set(pair, Math.max(atMs, this.#arrivals.get(pair) ?? 0))
   }
 
   /** Whether a caller is told of a broken connection, rather than left waiting. */

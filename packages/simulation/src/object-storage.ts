@@ -25,6 +25,8 @@ export interface StoreWatcher {
   created(key: string, bytes: Uint8Array): void
   /** A write that may replace or remove something. */
   changed(key: string, how: 'put' | 'compareAndSwap' | 'delete'): void
+  /** Somebody asks which objects there are. */
+  listed(prefix: string): void
 }
 
 /** The one object store of a run, and the lines to it. */
@@ -151,6 +153,7 @@ class StoreLink implements ObjectStore {
 
   list(options: ListOptions): Promise<ListPage> {
     const { prefix, startAfter, limit } = options
+    this.#storage.watcher?.listed(prefix)
     return this.#call('list', prefix, options, () => this.#storage.objects.list({ prefix, startAfter, limit }))
   }
 

@@ -21,17 +21,21 @@ export class Process implements Owner {
   /** How far its clock is off. */
   clockOffsetMs: number
   /** How many times slower than others it is to answer and to be answered. */
-  slowness = 1
+  slowness: number
+  /** How slow it is when nothing strikes it: more than 1 for one that is far away. */
+  readonly usualSlowness: number
   /** Requests that it has sent. */
   requests = 0
   readonly #onDeath = new Set<() => void>()
 
-  constructor(options: { name: string; random: Random; scheduler: Scheduler; clockOffsetMs: number }) {
+  constructor(options: { name: string; random: Random; scheduler: Scheduler; clockOffsetMs: number; usualSlowness?: number }) {
     const { scheduler, random } = options
     this.name = options.name
     this.random = random
     this.scheduler = scheduler
     this.clockOffsetMs = options.clockOffsetMs
+    this.usualSlowness = options.usualSlowness ?? 1
+    this.slowness = this.usualSlowness
     this.timers = { start: (run, delayMs) => scheduler.after(this, delayMs, '', run) }
     this.idSource = { nowMs: () => this.nowMs(), randomBytes: (length) => random.bytes(length) }
   }

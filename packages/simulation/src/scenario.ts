@@ -1,5 +1,6 @@
 import type { FaultClass } from '@graft-ts/storage-adapters/testing'
 import { type PageSize, parsePageSize } from '@graft-ts/volume'
+import type { ShelfFaults } from './frame-shelf.ts'
 import type { Latency } from './latency.ts'
 import type { DiskFaults } from './local-disk.ts'
 import type { NetworkFaults } from './network.ts'
@@ -42,9 +43,19 @@ export interface Scenario {
   readonly timeoutMs: number
   readonly objects: ObjectFaults
   readonly disk: DiskFaults
+  readonly shelf: ShelfFaults
   readonly nodes: NodeFaults
   readonly inlineBytesMax: number
-  readonly pageLimits: { readonly writePagesMax: number; readonly readPagesMax: number }
+  readonly pageLimits: {
+    readonly writePagesMax: number
+    readonly readPagesMax: number
+    readonly writeBytesInFlightMax: number
+    readonly writeBytesWaitingMax: number
+    readonly getsInFlightMax: number
+    readonly getsWaitingMax: number
+  }
+  /** Requests that a server answers at a time. */
+  readonly requestsMax: number
   readonly uploadWindowMs: number
   readonly maxStalenessMs: number
 }
@@ -91,8 +102,8 @@ export function drawScenario(random: Random): Scenario {
         loseRequest: share(0.02),
         landLate: share(0.02),
         delay: share(0.05),
-        truncate: share(0.01),
-        flipBit: share(0.01),
+        truncate: share(0.02),
+        flipBit: share(0.02),
         repeat: share(0.02),
       },
       stormRates: { failBefore: 0.3, throttle: 0.2, failAfter: 0.2, repeat: 0.2 },
@@ -102,6 +113,7 @@ export function drawScenario(random: Random): Scenario {
       isHedged: random.chance(0.3),
     },
     disk: { usualMs: random.pick([1, 1, 10]), failed: share(0.002) },
+    shelf: { damaged: share(0.05), swapped: share(0.05), lost: share(0.05), failed: share(0.02) },
     nodes: {
       // In every world, so that none is without any fault.
       crashMs: (5_000 / harshness) * (0.5 + random.number()),
@@ -112,7 +124,15 @@ export function drawScenario(random: Random): Scenario {
       stormMs: every(30_000),
     },
     inlineBytesMax: random.pick([0, 4 * 1024, 16 * 1024]),
-    pageLimits: { writePagesMax: random.pick([8, 1024]), readPagesMax: random.pick([8, 1024]) },
+    pageLimits: {
+      writePagesMax: random.pick([8, 1024]),
+      readPagesMax: random.pick([8, 1024]),
+      writeBytesInFlightMax: random.pick([128 * 1024, 2 ** 26]),
+      writeBytesWaitingMax: random.pick([64 * 1024, 2 ** 26]),
+      getsInFlightMax: random.pick([2, 64]),
+      getsWaitingMax: random.pick([8, 4096]),
+    },
+    requestsMax: random.pick([6, 1024, 1024]),
     uploadWindowMs: random.pick([20_000, 120_000, 3_600_000]),
     maxStalenessMs: random.chance(0.2) ? random.pick([100, 1_000]) : 0,
   }

@@ -1,11 +1,20 @@
 import { type CommitLogs, createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore, type Metastore } from '@graft-ts/metastore'
-import { createPagestore, type Pagestore } from '@graft-ts/pagestore'
+import { createPagestore, type FrameCache, type Pagestore } from '@graft-ts/pagestore'
 import { ageOnlyRefSigner, allowEverybody } from '@graft-ts/protocol'
-import { deadline, hedged, type ObjectStore, retrying } from '@graft-ts/storage-adapters'
+import {
+  deadline,
+  hedged,
+  type MeteredStore,
+  metered,
+  type ObjectStore,
+  retrying,
+  type StoreCounts,
+} from '@graft-ts/storage-adapters'
 import { type FaultClass, type FaultyStore, faulty } from '@graft-ts/storage-adapters/testing'
 import type { ServerNode } from './exchange.ts'
 import { immediateCodec } from './frame-codec.ts'
+import { FrameShelf } from './frame-shelf.ts'
 import type { ObjectStorage } from './object-storage.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
@@ -26,6 +35,8 @@ export interface ServerGround {
   readonly isStormy: () => boolean
 }
 
+const LOG_CACHE_BYTES = 2 ** 20
+
 /** What the classes of `faulty` look like from the outside. */
 const FAULT_NAMES: Readonly<Record<FaultClass, string>> = {
   failBefore: 'unavailable, 500, 503 or 409',
@@ -39,14 +50,23 @@ const FAULT_NAMES: Readonly<Record<FaultClass, string>> = {
   repeat: 'call made twice, 412 for its own effect',
 }
 
+interface Bounds {
+  /** What some of its gauges may show at most. */
+  readonly bounds: Readonly<Record<string, number>>
+}
+
 interface ServerLife {
   readonly process: Process
   readonly handler: (request: Request) => Promise<Response>
   readonly stores: readonly FaultyStore[]
   /** Takes nothing new, and ends what it has. */
   readonly close: () => Promise<void>
-  /** Work that a server has at the moment; all 0 when nobody wants anything of it. */
-  readonly gauges: () => Readonly<Record<string, number>>
+  /** What the server counts. */
+  readonly metrics: () => Readonly<Record<string, number>>
+  /** What some of that may be at most. */
+  readonly bounds: Readonly<Record<string, number>>
+  /** Requests that it has got, and what they have cost: calls of the object store, tries and extra ones included. */
+  readonly work: () => { readonly requests: number; readonly storeCalls: number }
 }
 
 /** A server of either kind, through all its lives. */
@@ -54,12 +74,17 @@ export class ServerNodeImpl implements ServerNode {
   readonly name: string
   readonly #kind: 'meta' | 'pages'
   readonly #ground: ServerGround
+  /** Where a page store keeps frames; `undefined`: nowhere. */
+  readonly #shelf: FrameShelf | undefined
   #life: ServerLife | undefined
 
   constructor(name: string, kind: 'meta' | 'pages', ground: ServerGround) {
     this.name = name
     this.#kind = kind
     this.#ground = ground
+    const { random, scenario, tally, isHealed } = ground
+    const hasShelf = kind === 'pages' && random.chance(0.5)
+    this.#shelf = hasShelf ? new FrameShelf({ faults: scenario.shelf, random: random.fork(), tally, isHealed }) : undefined
     this.start()
   }
 
@@ -77,16 +102,24 @@ export class ServerNodeImpl implements ServerNode {
       store: made.store,
       nowMs: () => process.nowMs(),
       codec: immediateCodec,
-      cacheBytesMax: 2 ** 20,
+      cacheBytesMax: LOG_CACHE_BYTES,
     })
     const server =
-      this.#kind === 'meta' ? openMeta(process, logs, this.#ground) : openPages(process, logs, made.store, this.#ground)
+      this.#kind === 'meta'
+        ? openMeta(process, logs, this.#ground)
+        : openPages(process, { logs, store: made.store, frameCache: this.#shelf?.openedBy(process) }, this.#ground)
+    let requests = 0
     this.#life = {
       process,
-      handler: server.handler,
+      handler: (request) => {
+        requests++
+        return server.handler(request)
+      },
       stores: made.faulty,
       close: () => server.close(),
-      gauges: () => gaugesOf(server.metrics()),
+      metrics: () => server.metrics() as unknown as Record<string, number>,
+      bounds: server.bounds,
+      work: () => ({ requests, storeCalls: callsIn(made.meter.counts) }),
     }
   }
 
@@ -110,25 +143,34 @@ export class ServerNodeImpl implements ServerNode {
   }
 }
 
-function openMeta(process: Process, logs: CommitLogs, ground: ServerGround): Metastore {
+function openMeta(process: Process, logs: CommitLogs, ground: ServerGround): Metastore & Bounds {
   const { scenario, tally } = ground
-  return createMetastore({
+  const metastore = createMetastore({
     logs,
     authorize: allowEverybody,
     refs: ageOnlyRefSigner({ nowMs: () => process.nowMs(), uploadWindowMs: scenario.uploadWindowMs }),
-    limits: { inlineBytesMax: scenario.inlineBytesMax },
+    limits: { inlineBytesMax: scenario.inlineBytesMax, requestsMax: scenario.requestsMax },
     maxStalenessMs: scenario.maxStalenessMs,
     timers: process.timers,
     nowMs: () => process.nowMs(),
     log: (event) => {
       if (event.type === 'request-failed') tally.add(`answered by a meta store: ${event.code}`)
+      else if (event.type === 'request-refused') tally.add(`refused by a meta store: ${event.code}`)
     },
   })
+  return { ...metastore, bounds: { requestsInFlightNow: scenario.requestsMax, cacheBytesNow: LOG_CACHE_BYTES } }
 }
 
-function openPages(process: Process, logs: CommitLogs, store: ObjectStore, ground: ServerGround): Pagestore {
+function openPages(
+  process: Process,
+  stands: { readonly logs: CommitLogs; readonly store: ObjectStore; readonly frameCache: FrameCache | undefined },
+  ground: ServerGround,
+): Pagestore & Bounds {
+  const { logs, store, frameCache } = stands
   const { scenario, tally, random } = ground
-  return createPagestore({
+  const { pageLimits, requestsMax } = scenario
+  const cacheBytesMax = random.pick([0, 64 * 1024, 2 ** 20])
+  const pagestore = createPagestore({
     logs,
     segments: store,
     commits: store,
@@ -136,21 +178,39 @@ function openPages(process: Process, logs: CommitLogs, store: ObjectStore, groun
     refs: ageOnlyRefSigner({ nowMs: () => process.nowMs(), uploadWindowMs: scenario.uploadWindowMs }),
     idSource: process.idSource,
     codec: immediateCodec,
-    cacheBytesMax: random.pick([0, 64 * 1024, 2 ** 20]),
+    ...(frameCache && { frameCache }),
+    cacheBytesMax,
     policy: random.chance(0.3) ? { type: 'cost', intervalMs: 200 } : { type: 'latency' },
     segmentScope: random.chance(0.3) ? 'volume' : 'shared',
-    limits: { ...scenario.pageLimits, uploadTimeoutMs: 5_000, getTimeoutMs: 5_000 },
+    limits: { ...pageLimits, requestsMax, uploadTimeoutMs: 5_000, getTimeoutMs: 5_000 },
     timers: process.timers,
     log: (event) => {
       if (event.type === 'request-failed') tally.add(`answered by a page store: ${event.code}`)
+      else if (event.type === 'request-refused') tally.add(`refused by a page store: ${event.code}`)
       else if (event.type === 'frame-rejected') tally.add(`recovery: frame read again${event.isFinal ? ' in vain' : ''}`)
+      else if (event.type === 'kept-frame-rejected') tally.add('recovery: kept frame rejected')
       else if (event.type === 'upload-retried') tally.add('recovery: upload sent again')
     },
   })
+  const bounds = {
+    requestsInFlightNow: requestsMax,
+    writeBytesInFlightNow: pageLimits.writeBytesInFlightMax,
+    writeBytesWaitingNow: pageLimits.writeBytesWaitingMax,
+    getsInFlightNow: pageLimits.getsInFlightMax,
+    getsWaitingNow: pageLimits.getsWaitingMax,
+    cacheBytesNow: cacheBytesMax,
+  }
+  return { ...pagestore, bounds }
+}
+
+interface MadeStore {
+  readonly store: ObjectStore
+  readonly faulty: readonly FaultyStore[]
+  readonly meter: MeteredStore
 }
 
 /** The object store as a server sees it: the wrappers of production around the faults. */
-function openStore(process: Process, ground: ServerGround): { store: ObjectStore; faulty: readonly FaultyStore[] } {
+function openStore(process: Process, ground: ServerGround): MadeStore {
   const { storage, scenario, random, isHealed, isStormy } = ground
   const { rates, stormRates, deadlineMs, attemptsMax, isHedged } = scenario.objects
   const { timers, scheduler } = process
@@ -165,15 +225,16 @@ function openStore(process: Process, ground: ServerGround): { store: ObjectStore
     filter: () => !isHealed() && isStormy(),
   })
   const delay = (ms: number): Promise<void> => scheduler.wait(process, ms, '')
-  const retried = retrying(deadline(stormy, { ms: deadlineMs, timers }), {
+  const meter = metered(stormy)
+  const retried = retrying(deadline(meter, { ms: deadlineMs, timers }), {
     attemptsMax,
     delay,
     random: () => process.random.number(),
   })
   const clock = { nowMs: () => scheduler.nowMs, delay }
-  return { store: isHedged ? hedged(retried, { budget: 0.1, clock }) : retried, faulty: [usual, stormy] }
+  return { store: isHedged ? hedged(retried, { budget: 0.1, clock }) : retried, faulty: [usual, stormy], meter }
 }
 
-function gaugesOf(metrics: object): Record<string, number> {
-  return Object.fromEntries(Object.entries(metrics).filter(([name]) => name.includes('InFlightNow')) as [string, number][])
+function callsIn({ bytesRead: _read, bytesWritten: _written, ...calls }: StoreCounts): number {
+  return Object.values(calls).reduce((sum, count) => sum + count, 0)
 }

@@ -1,63 +1,81 @@
 import type { Volume } from '@graft-ts/client'
 import { isTypedError } from '@graft-ts/volume'
+import { checkIdle } from './checkers/bounds.ts'
 import { checkView, expectationOf, journalPages, readContents } from './checkers/view-checker.ts'
 import type { ClientNode } from './client-node.ts'
+import type { Run } from './model/transactions.ts'
 import { textOf } from './texts.ts'
-import { mustHold } from './violation.ts'
+import { mustHold, Violation } from './violation.ts'
 import type { KnownVolume } from './volumes.ts'
 import { checkSum } from './workloads/work.ts'
 import type { World } from './world.ts'
 
 /** How often a client may have to try before all that it has is in the log, once nothing goes wrong any more. */
 const ROUNDS_MAX = 12
-/** Timers of nodes that do nothing, and of watches. */
-const WAITING_MAX = 1_000
-/** What a client may keep: each page as it is now, and as its open snapshots show it; and its own records. */
-const KEYS_PER_PAGE_MAX = 8
-const KEYS_MAX = 100
+/** When a client that syncs by itself must have done so: it waits for a minute at most after a failure. */
+const SYNC_MS_MAX = 5 * 60_000
 /** When servers must have done with everything, in virtual milliseconds. */
 const IDLE_AFTER_MS = 5 * 60_000
 
 /** Brings every client up to date, now that nothing goes wrong, and checks that all of them agree, and that nothing is missing. */
 export async function settle(world: World): Promise<void> {
+  for (const node of world.clients) if (node.setup.isLive) await checkSyncsByItself(world, node)
   for (const known of world.volumes.all) {
     for (const node of world.clients) await pushAll(world, node, known)
     for (const node of world.clients) {
       const volume = volumeOf(node, known)
       // A server may still answer with a head that it knew when the last commit was not there yet.
       await world.scheduler.wait(undefined, world.scenario.maxStalenessMs + 1, '')
-      await volume.pull()
-      await checkAgrees(world, node, known, volume)
+      await insist(world, `${node.name} cannot pull`, () => volume.pull())
+      await insist(world, `${node.name} cannot read`, () => checkAgrees(world, node, known, volume))
     }
     checkAccount(world, known)
-    await checkFreshReader(world, known)
+    await insist(world, 'nobody can read the head', () => checkFreshReader(world, known))
   }
   // Longer than any call of a server may take that was given up.
   await world.scheduler.wait(undefined, IDLE_AFTER_MS, '')
   checkIdle(world)
 }
 
-async function pushAll(world: World, node: ClientNode, known: KnownVolume): Promise<void> {
-  const volume = volumeOf(node, known)
+/** A client that is to sync by itself gets everything pushed and pulled without being called, unless somebody has to decide. */
+async function checkSyncsByItself(world: World, node: ClientNode): Promise<void> {
+  const isSettled = (known: KnownVolume): boolean => {
+    const { sync, base } = volumeOf(node, known).status()
+    return sync === 'diverged' || (sync === 'synced' && base.lsn === known.model.head)
+  }
+  const isDone = (): boolean => world.volumes.all.every(isSettled)
+  for (let waitedMs = 0; !isDone() && waitedMs < SYNC_MS_MAX; waitedMs += 1_000) await world.scheduler.wait(undefined, 1_000, '')
+  mustHold(isDone(), 'liveness', () => `${node.name} does not sync by itself although nothing goes wrong`)
+  world.tally.add('checks: clients that sync by themselves')
+}
+
+/** Calls until it succeeds: what was under way when faults stopped may still be in the way for a while. */
+async function insist<T>(world: World, who: string, call: () => Promise<T>): Promise<T> {
   let last: unknown
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    if (volume.status().sync === 'diverged') await reset(world, node, known, volume)
     try {
-      await volume.push()
-      const status = volume.status()
-      mustHold(
-        status.pendingCommits === 0 && status.attempt === undefined,
-        'I12',
-        () => `${node.name} pushed, and something is pending`,
-      )
-      return
+      return await call()
     } catch (error) {
       if (!isTypedError(error)) throw error
       last = error
       await world.scheduler.wait(undefined, 1_000, '')
     }
   }
-  mustHold(false, 'liveness', () => `${node.name} cannot push although nothing goes wrong: ${textOf(last)}`)
+  throw new Violation('liveness', `${who} although nothing goes wrong: ${textOf(last)}`)
+}
+
+async function pushAll(world: World, node: ClientNode, known: KnownVolume): Promise<void> {
+  const volume = volumeOf(node, known)
+  await insist(world, `${node.name} cannot push`, async () => {
+    if (volume.status().sync === 'diverged') await reset(world, node, known, volume)
+    await volume.push()
+    const status = volume.status()
+    mustHold(
+      status.pendingCommits === 0 && status.attempt === undefined,
+      'I12',
+      () => `${node.name} pushed, and something is pending`,
+    )
+  })
 }
 
 async function reset(world: World, node: ClientNode, known: KnownVolume, volume: Volume): Promise<void> {
@@ -113,33 +131,16 @@ function checkAccount(world: World, known: KnownVolume): void {
   }
   for (let lsn = 1; lsn <= model.head; lsn++) checkSum(layout.accounts.map((account) => model.page(lsn, account).value))
   for (const list of layout.lists) {
-    const appended = model.commits.reduce((count, commit) => count + appends(world, commit.own, list), 0)
-    mustHold(model.page(model.head, list).value >= appended, 'list', () => `list ${list} has lost something`)
-  }
-}
-
-function appends(world: World, own: ReadonlyMap<number, { readonly stamp: number }>, list: number): number {
-  const page = own.get(list)
-  return page !== undefined && world.transactions.run(page.stamp) !== undefined ? 1 : 0
-}
-
-/** Nobody does anything any more that nobody asked for. */
-function checkIdle(world: World): void {
-  const { waiting } = world.scheduler
-  mustHold(waiting < WAITING_MAX, 'unbounded', () => `${waiting} events are waiting when nobody wants anything`)
-  for (const { name, disk } of world.clients) {
-    const pages = world.volumes.all.reduce((sum, { model }) => sum + model.state(model.head).pages.size, 0)
-    mustHold(
-      disk.size <= KEYS_PER_PAGE_MAX * pages + KEYS_MAX,
-      'unbounded',
-      () => `${name} keeps ${disk.size} keys for ${pages} pages`,
+    const value = model.page(model.head, list).value
+    const appended = [...world.transactions].filter(
+      ({ committed, volume }) => volume === known.number && appends(committed, list),
     )
+    mustHold(value === appended.length, 'list', () => `list ${list} has ${value} entries, and ${appended.length} were appended`)
   }
-  for (const server of world.servers) {
-    for (const [name, value] of Object.entries(server.life?.gauges() ?? {})) {
-      mustHold(value === 0, 'unbounded', () => `${server.name} has ${name}=${value} when nobody wants anything of it`)
-    }
-  }
+}
+
+function appends(run: Run | undefined, list: number): boolean {
+  return run?.operations.some((operation) => operation.type === 'write' && operation.pageIndex === list) ?? false
 }
 
 function volumeOf(node: ClientNode, known: KnownVolume): Volume {

@@ -1,10 +1,11 @@
+import { checkBounds } from './checkers/bounds.ts'
 import { expectationOf } from './checkers/view-checker.ts'
 import type { ClientLife, ClientNode } from './client-node.ts'
 import { faultsIn } from './coverage.ts'
 import { EventLog } from './event-log.ts'
 import { Chaos } from './faults/chaos.ts'
 import type { CrashLoss } from './local-disk.ts'
-import { Operations } from './operations.ts'
+import { Operations } from './operations/operations.ts'
 import { Random } from './random.ts'
 import { FAULTS_MIN } from './scenario.ts'
 import { quiescence } from './scheduler.ts'
@@ -16,6 +17,8 @@ import { virtualizeTimers } from './virtual-timers.ts'
 import { instrumented } from './workloads/instrumented.ts'
 import { START_BALANCE } from './workloads/layout.ts'
 import { World } from './world.ts'
+
+const BOUNDS_MS = 500
 
 /** What came of one seed. */
 export interface SeedResult {
@@ -98,12 +101,14 @@ class SimulationRun {
     const chaos = this.#openChaos()
     world.chaos = chaos
     this.#startClients()
+    this.#watchBounds()
     chaos.start()
     await this.#until('the calls of the clients', () => this.#isEnough(), Number.POSITIVE_INFINITY)
     chaos.end()
     world.heal(true)
     world.scheduler.note('calm')
     await this.#until('calls that were under way when faults stopped', () => this.#isQuiet(), CALM_MS_MAX)
+    for (const operations of this.#operations.values()) operations.end()
     await this.#phase('coming to agree', () => settle(world), CALM_MS_MAX)
     for (const server of world.servers) server.collect()
     return this.#violation
@@ -124,17 +129,14 @@ class SimulationRun {
         epoch: 0,
         isolation: 'serializable',
         mayBeLost: false,
+        baseLsn: 0,
       })
-      const run = instrumented(
-        world.transactions,
-        transaction,
-        volume,
-        async (tx) => {
-          for (const account of volume.layout.accounts) tx.write(account, START_BALANCE)
-          tx.write(volume.layout.tail, 0)
-        },
-        (violation) => this.found(violation),
-      )
+      const { transactions, tally, random } = world
+      const instruments = { transactions, tally, random, onViolation: (violation: unknown) => this.found(violation) }
+      const run = instrumented(instruments, transaction, volume, async (tx) => {
+        for (const account of volume.layout.accounts) tx.write(account, START_BALANCE)
+        tx.write(volume.layout.tail, 0)
+      })
       const { sequence } = await made.transact(run)
       transaction.sequence = sequence
       transaction.state = 'local'
@@ -142,6 +144,18 @@ class SimulationRun {
     }
     await life.client.close()
     life.process.die()
+  }
+
+  /** Looks now and then, for as long as the run goes on. */
+  #watchBounds(): void {
+    this.world.scheduler.after(undefined, BOUNDS_MS, '', () => {
+      try {
+        checkBounds(this.world)
+        this.#watchBounds()
+      } catch (violation) {
+        this.found(violation)
+      }
+    })
   }
 
   #openChaos(): Chaos {
@@ -230,7 +244,7 @@ class SimulationRun {
         if (transaction.state === 'running') transaction.state = transaction.slot === undefined ? 'failed' : 'uncertain'
         else if (transaction.state === 'local' && mayBeGone) transaction.state = 'uncertain'
       }
-      if (operations?.isResetting(known) === true) operations.isDropUncertain(known)
+      operations?.crashed(known)
     }
   }
 

@@ -1,3 +1,4 @@
+import type { MergePage } from '@graft-ts/client'
 import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import { newVolumeId } from '@graft-ts/volume'
 import { LogChecker } from './checkers/log-checker.ts'
@@ -17,6 +18,7 @@ import { ServerNodeImpl } from './servers.ts'
 import type { Tally } from './tally.ts'
 import { Volumes } from './volumes.ts'
 import { layOut } from './workloads/layout.ts'
+import { mergeHook } from './workloads/merge-hook.ts'
 
 const META_URL = 'https://meta'
 const PAGES_URL = 'https://pages'
@@ -101,6 +103,7 @@ export class World {
       scheduler: this.scheduler,
       disk: new LocalDisk(this.scenario.disk, this.tally),
       transportOf: (process) => this.#transportOf(process),
+      merge: random.chance(0.7) ? this.#mergeHookOf(name, random.fork()) : undefined,
       setup: {
         memoryCacheBytesMax: random.pick([1, 16 * 1024, 2 ** 20]),
         attemptsMax: random.pick([1, 2, 4]),
@@ -109,8 +112,14 @@ export class World {
         isLive: random.chance(0.3),
         handles: random.between(1, this.scenario.handlesMax),
         durability: random.pick(['memory', 'local', 'local']),
+        slowness: random.chance(0.1) ? 20 : 1,
       },
     })
+  }
+
+  #mergeHookOf(client: string, random: Random): MergePage {
+    const { volumes, transactions, tally } = this
+    return mergeHook({ client, volumes, transactions, tally, random, onViolation: this.#onViolation })
   }
 
   #transportOf(process: Process): GraftTransport {

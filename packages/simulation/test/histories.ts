@@ -43,10 +43,11 @@ export class History {
     writes?: Record<number, number>
     pageCount?: number
     sequence?: number
+    baseLsn?: number
   }): Run {
-    const { client = 'client1', slot = 0, isolation = 'serializable' } = options
-    const transaction = this.transactions.begin({ client, volume: 0, slot, epoch: 0, isolation, mayBeLost: false })
-    const run = this.transactions.beginRun(transaction)
+    const { client = 'client1', slot = 0, isolation = 'serializable', baseLsn = this.model.head } = options
+    const transaction = this.transactions.begin({ client, volume: 0, slot, epoch: 0, isolation, mayBeLost: false, baseLsn })
+    const run = this.transactions.beginRun(transaction, this.model.head)
     for (const [page, content] of Object.entries(options.reads ?? {})) run.reads.set(Number(page), content)
     run.pageCountRead = options.pageCountRead
     if (options.pageCount !== undefined) run.operations.push({ type: 'page-count', pageCount: options.pageCount })

@@ -48,6 +48,11 @@ export class LogChecker implements StoreWatcher {
     if (COMMIT_KEY.test(key)) this.#options.onViolation(new Violation('I2', `a commit was changed, how=${how} key=${key}`))
   }
 
+  listed(prefix: string): void {
+    const { onViolation } = this.#options
+    onViolation(new Violation('simulation', `objects are listed, and no listing is ever stale here, prefix=${prefix}`))
+  }
+
   async #check(volumeId: string, lsn: number, bytes: Uint8Array): Promise<void> {
     const { volumes, objects, nowMs, tally } = this.#options
     const volume = volumes.byId(volumeId)
@@ -82,11 +87,12 @@ export class LogChecker implements StoreWatcher {
     for (const run of runs) {
       if (run.transaction.isolation === 'serializable') checkSerializable(run, working)
       else {
-        checkSnapshotIsolation(run, volume.model, own)
+        checkSnapshotIsolation(run, volume.model, own, commit.clientId)
         tally.add('checks: committed transactions with snapshot isolation')
       }
       working.apply(run)
       run.transaction.lsn = commit.lsn
+      run.transaction.committed = run
       tally.add('checks: committed transactions')
     }
     checkSameState(commit, working)

@@ -161,9 +161,9 @@ export class Chaos {
     const { random, tally, scheduler } = this.#options
     const process = this.#anyProcess()
     if (process === undefined) return
-    process.slowness = random.pick([5, 50])
+    process.slowness = process.usualSlowness * random.pick([5, 50])
     scheduler.note(`slow ${process.name} ${process.slowness}`)
-    scheduler.after(process, random.between(1_000, 10_000), '', () => void (process.slowness = 1))
+    scheduler.after(process, random.between(1_000, 10_000), '', () => void (process.slowness = process.usualSlowness))
     tally.add('nodes: slow')
   }
 

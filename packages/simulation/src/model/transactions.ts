@@ -16,6 +16,10 @@ export interface Run {
   /** The page count as it found it, if it asked before it did anything. */
   pageCountRead: number | undefined
   readonly operations: RunOperation[]
+  /** Pages that it added something to, and that the merge hook has settled a conflict about: it is added to what is there. */
+  readonly merged: Set<number>
+  /** The newest commit that it can stand on. */
+  readonly baseLsnMax: number
   /** Position among the ends of all runs; `undefined`: it has not come to its end. */
   endedAt: number | undefined
 }
@@ -30,6 +34,8 @@ export interface Transaction {
   /** Counts the resets of its volume on its client. */
   readonly epoch: number
   readonly isolation: Isolation
+  /** The commit that its first run stands on, at most. */
+  readonly baseLsn: number
   /** Whether a crash of the machine may lose it. */
   readonly mayBeLost: boolean
   readonly runs: Run[]
@@ -46,6 +52,8 @@ export interface Transaction {
   sequence: number | undefined
   /** Where it is in the log. */
   lsn: number | undefined
+  /** The run that is in the log. */
+  committed: Run | undefined
 }
 
 /** All transactions of a run of the simulation. */
@@ -54,7 +62,7 @@ export class Transactions {
   readonly #all: Transaction[] = []
   #ends = 0
 
-  begin(options: Omit<Transaction, 'id' | 'runs' | 'state' | 'sequence' | 'lsn'>): Transaction {
+  begin(options: Omit<Transaction, 'id' | 'runs' | 'state' | 'sequence' | 'lsn' | 'committed'>): Transaction {
     const transaction: Transaction = {
       ...options,
       id: this.#all.length,
@@ -62,15 +70,25 @@ export class Transactions {
       state: 'running',
       sequence: undefined,
       lsn: undefined,
+      committed: undefined,
     }
     this.#all.push(transaction)
     return transaction
   }
 
-  beginRun(transaction: Transaction): Run {
-    const stamp = this.#runs.size + 1
-    const run: Run = { stamp, transaction, reads: new Map(), pageCountRead: undefined, operations: [], endedAt: undefined }
-    this.#runs.set(stamp, run)
+  /** @param headLsn The newest commit that there is: it stands on none that comes later. */
+  beginRun(transaction: Transaction, headLsn: number): Run {
+    const run: Run = {
+      stamp: this.#runs.size + 1,
+      transaction,
+      reads: new Map(),
+      pageCountRead: undefined,
+      operations: [],
+      merged: new Set(),
+      baseLsnMax: transaction.runs.length === 0 ? transaction.baseLsn : headLsn,
+      endedAt: undefined,
+    }
+    this.#runs.set(run.stamp, run)
     transaction.runs.push(run)
     return run
   }

@@ -99,9 +99,10 @@ export class VolumeModel {
     return stamp === 0 && first > 0 ? [{ from: 0, to: first - 1 }, ...found] : found
   }
 
-  /** The LSN at which a page last changed. */
-  lastChange(pageIndex: number): number {
-    return this.#versions.get(pageIndex)?.at(-1)?.lsn ?? 0
+  /** The LSN at which a page was last changed by anybody else than a client; 0: never. */
+  lastChange(pageIndex: number, except?: ClientId): number {
+    const isForeign = ({ lsn }: { readonly lsn: number }): boolean => this.commit(lsn)?.clientId !== except
+    return this.#versions.get(pageIndex)?.findLast(isForeign)?.lsn ?? 0
   }
 
   #version(pageIndex: number, lsn: number, stamp: number): void {

@@ -35,10 +35,17 @@ export class WorkingState {
   apply(run: Run): void {
     for (const operation of run.operations) {
       if (operation.type === 'write') {
-        this.#written.set(operation.pageIndex, operation.content)
+        this.#written.set(operation.pageIndex, this.#contentOf(run, operation))
         this.pageCount = Math.max(this.pageCount, operation.pageIndex)
       } else this.#setPageCount(operation.pageCount)
     }
+  }
+
+  /** What a run leaves in a page. Where the merge hook settled a conflict, that follows from what it finds there. */
+  #contentOf(run: Run, { pageIndex, content }: { readonly pageIndex: number; readonly content: PageContent }): PageContent {
+    const found = run.reads.get(pageIndex)
+    if (found === undefined || !run.merged.has(pageIndex)) return content
+    return { ...content, value: (this.page(pageIndex).value + content.value - found.value) >>> 0 }
   }
 
   #setPageCount(pageCount: number): void {

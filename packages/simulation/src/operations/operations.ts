@@ -57,6 +57,7 @@ type Call = (known: KnownVolume, volume: Volume) => Promise<void>
 /** Everything that the application on one client does in one of its lives, and what must come of it. */
 export class Operations {
   readonly #session: Session
+  readonly #reading: Reading
   readonly #writing: Writing
   readonly #calls: Readonly<Record<OperationName, Call>>
 
@@ -64,6 +65,7 @@ export class Operations {
     this.#session = new Session(options)
     const reading = new Reading(this.#session)
     const writing = new Writing(this.#session)
+    this.#reading = reading
     this.#writing = writing
     this.#calls = {
       transact: (known, volume) => writing.transact(known, volume),
@@ -85,10 +87,18 @@ export class Operations {
     if (this.#session.isResetting(volume)) this.#writing.isDropUncertain(volume)
   }
 
+  /** The application makes no more calls. */
+  end(): void {
+    this.#reading.end()
+  }
+
   /** Draws a call to make. */
   draw(): readonly [OperationName, KnownVolume] {
     const { random, life } = this.#session
-    return [random.weighted(WEIGHTS), random.pick([...life.volumes.keys()])]
+    const known = random.pick([...life.volumes.keys()])
+    // Applications decide about a divergence rather sooner than later.
+    const isDiverged = life.volumes.get(known)?.status().sync === 'diverged'
+    return [isDiverged && random.chance(0.3) ? 'settle' : random.weighted(WEIGHTS), known]
   }
 
   /** Makes a call. Typed errors are part of life; anything else is a violation. Says whether it ended well. */

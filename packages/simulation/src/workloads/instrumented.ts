@@ -1,8 +1,25 @@
 import type { Transaction as ClientTransaction } from '@graft-ts/client'
+import { journalPages } from '../checkers/view-checker.ts'
 import { decodePage, encodePage, type PageContent } from '../model/page-content.ts'
 import type { Run, Transaction, Transactions } from '../model/transactions.ts'
+import type { Random } from '../random.ts'
+import type { Tally } from '../tally.ts'
 import { Violation } from '../violation.ts'
 import type { KnownVolume } from '../volumes.ts'
+
+/** How often a function fails that runs again. */
+const FAILED_AGAIN = 0.01
+
+/** What a function of the application throws, on purpose. */
+class ApplicationError extends Error {
+  override readonly name = 'ApplicationError'
+  readonly kind = 'conflict'
+  readonly code = 'APPLICATION'
+
+  constructor() {
+    super('the application does not want to do it again')
+  }
+}
 
 /** A transaction as a workload sees it: values instead of bytes, and everything is written down. */
 export class InstrumentedTransaction {
@@ -48,25 +65,39 @@ export class InstrumentedTransaction {
   }
 }
 
-/** A transaction function for the client, that notes each of its runs. */
+/** What is noted of transactions, and where. */
+export interface Instruments {
+  readonly transactions: Transactions
+  readonly tally: Tally
+  readonly random: Random
+  readonly onViolation: (violation: unknown) => void
+}
+
+/** A transaction function for the client, that notes each of its runs. Now and then it fails when it has to run again. */
 export function instrumented<T>(
-  transactions: Transactions,
+  { transactions, tally, random, onViolation }: Instruments,
   transaction: Transaction,
   volume: KnownVolume,
   work: (tx: InstrumentedTransaction) => Promise<T>,
-  onViolation: (violation: unknown) => void,
 ): (inner: ClientTransaction) => Promise<T> {
+  const { slot, client } = transaction
   return async (inner) => {
-    const run = transactions.beginRun(transaction)
+    const run = transactions.beginRun(transaction, volume.model.head)
     const tx = new InstrumentedTransaction(inner, volume, run)
-    const { slot, client } = transaction
-    const value = await work(tx).catch((error: unknown) => {
+    if (transaction.runs.length > 1 && random.chance(FAILED_AGAIN)) {
+      tally.add('application: function failed when it ran again')
+      throw new ApplicationError()
+    }
+    try {
+      const value = await work(tx)
+      if (slot === undefined) for (const page of journalPages(volume, client)) await tx.read(page)
+      else tx.write(volume.layout.journalPage(client, slot), transaction.id)
+      transactions.endRun(run)
+      return value
+    } catch (error) {
       // The client would take it for a transaction that cannot run again.
       if (error instanceof Violation) onViolation(error)
       throw error
-    })
-    if (slot !== undefined) tx.write(volume.layout.journalPage(client, slot), transaction.id)
-    transactions.endRun(run)
-    return value
+    }
   }
 }

@@ -151,7 +151,7 @@ const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [20, transfer],
   [8, sumUp],
   [10, register],
-  [8, append],
+  [14, append],
   [10, tree],
   [8, bulk],
   [7, grow],
