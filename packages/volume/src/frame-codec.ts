@@ -35,6 +35,9 @@ export interface ZstdCodec {
 /**
  * The codec of `CompressionStream` and `DecompressionStream`. Every supported runtime has `deflate-raw`; few have `zstd`.
  *
+ * The streams of some (Node 22.18) pass over bytes behind the end of a compressed stream, which those of others refuse. The
+ * checksum of a frame covers them, so only who wrote it can have put them there.
+ *
  * @param options.format What frames are written in. Choose `zstd` only if whatever reads them has it too.
  * @throws {@link VolumeError} `CODEC_UNSUPPORTED` if this runtime cannot write `format`.
  */
