@@ -26,6 +26,7 @@ export const subject: Subject = {
         const codec = isRaw ? 'raw' : 'default codec'
         for (const isDurable of [false, true]) rows.push(...(await writeRows(context, source, codec, isDurable)))
         rows.push(...(await readRows(context, source, codec)))
+        rows.push(await diskWarmRow(context, source, codec))
       }
     }
     return rows
@@ -34,30 +35,40 @@ export const subject: Subject = {
 
 type Codec = 'raw' | 'default codec'
 
+interface Side {
+  readonly server: ServerProcess
+  readonly load: Load
+  readonly folder: string
+}
+
 interface Sides {
-  readonly ours: { readonly server: ServerProcess; readonly load: Load; readonly folder: string }
-  readonly bare: { readonly server: ServerProcess; readonly load: Load; readonly folder: string }
+  ours: Side
+  readonly bare: Side
+}
+
+type SideSettings = Omit<ServerSettings, 'folder'>
+
+async function openSide(context: BenchmarkContext, name: 'ours' | 'bare', settings: SideSettings): Promise<Side> {
+  const folder = join(context.scratch, name)
+  const server = await startProcess(name, { ...settings, folder })
+  return { server, load: new Load(server.port), folder }
+}
+
+async function closeSide({ server, load }: Side): Promise<void> {
+  load.close()
+  await server.stop()
 }
 
 /** Runs with both servers on empty folders. */
-async function withSides<T>(
-  context: BenchmarkContext,
-  settings: Omit<ServerSettings, 'folder'>,
-  run: (sides: Sides) => Promise<T>,
-): Promise<T> {
-  const open = async (name: 'ours' | 'bare') => {
-    const folder = join(context.scratch, name)
-    const server = await startProcess(name, { ...settings, folder })
-    return { server, load: new Load(server.port), folder }
-  }
+async function withSides<T>(context: BenchmarkContext, settings: SideSettings, run: (sides: Sides) => Promise<T>): Promise<T> {
+  const open = (name: 'ours' | 'bare') => openSide(context, name, settings)
   const sides: Sides = { ours: await open('ours'), bare: await open('bare') }
   try {
     return await run(sides)
   } finally {
-    for (const { server, load, folder } of Object.values(sides)) {
-      load.close()
-      await server.stop()
-      await rm(folder, { recursive: true, force: true })
+    for (const side of Object.values(sides)) {
+      await closeSide(side)
+      await rm(side.folder, { recursive: true, force: true })
     }
   }
 }
@@ -175,10 +186,7 @@ async function readRows(context: BenchmarkContext, source: PageSource, codec: Co
     context.progress(name)
     const settings = { isDurable: false, isRaw: codec === 'raw', cacheBytesMax }
     const times = await withSides(context, settings, async ({ ours, bare }) => {
-      const reads = await writeVolume(ours.server.port, ours.load, REQUESTS, source)
-      await bare.load.sendAll(reads.map(({ answer }, i) => ({ path: `/r/${i}`, headers: { 'x-side': 'write' }, body: answer })))
-      const requests = reads.map(({ ready }) => ready)
-      const plain = requests.map((ready, i) => ({ ...ready, path: `/r/${i}` }))
+      const { requests, plain } = await readyReads({ ours, bare }, source)
       return timeSideBySide({
         rounds: ROUNDS,
         ours: () => ours.load.sendAll(requests),
@@ -188,4 +196,36 @@ async function readRows(context: BenchmarkContext, source: PageSource, codec: Co
     rows.push(rateRow(name, times, codec === 'raw' && cacheBytesMax > 0 ? RAW_TARGET : undefined))
   }
   return rows
+}
+
+/** Writes the same pages to both sides, reads all of ours once, and gives the requests that read them again. */
+async function readyReads(
+  { ours, bare }: Sides,
+  source: PageSource,
+): Promise<{ readonly requests: readonly ReadyRequest[]; readonly plain: readonly ReadyRequest[] }> {
+  const reads = await writeVolume(ours.server.port, ours.load, REQUESTS, source)
+  await bare.load.sendAll(reads.map(({ answer }, i) => ({ path: `/r/${i}`, headers: { 'x-side': 'write' }, body: answer })))
+  const requests = reads.map(({ ready }) => ready)
+  return { requests, plain: requests.map((ready, i) => ({ ...ready, path: `/r/${i}` })) }
+}
+
+/** Ours is started anew, without memory for frames and without segments to read: what it answers comes from its disk. */
+async function diskWarmRow(context: BenchmarkContext, source: PageSource, codec: Codec): Promise<Measurement> {
+  const name = `read disk-warm, after a restart, ${source.content} pages, ${codec}`
+  context.progress(name)
+  const diskCacheFolder = join(context.scratch, 'disk-cache')
+  const settings = { isDurable: false, isRaw: codec === 'raw', cacheBytesMax: 0, diskCacheFolder }
+  const times = await withSides(context, settings, async (sides) => {
+    const { requests, plain } = await readyReads(sides, source)
+    await closeSide(sides.ours)
+    await rm(join(sides.ours.folder, 'segments'), { recursive: true })
+    sides.ours = await openSide(context, 'ours', settings)
+    return timeSideBySide({
+      rounds: ROUNDS,
+      ours: () => sides.ours.load.sendAll(requests),
+      baseline: () => sides.bare.load.sendAll(plain),
+    })
+  })
+  await rm(diskCacheFolder, { recursive: true })
+  return rateRow(name, times, codec === 'raw' ? RAW_TARGET : undefined)
 }

@@ -9,6 +9,8 @@ export interface ServerSettings {
   readonly isDurable: boolean
   /** Whether pages are stored as they are; ours only. */
   readonly isRaw: boolean
+  /** Folder of a cache on a disk, if there is to be one; ours only. */
+  readonly diskCacheFolder?: string
   /** Bytes of frames in memory; 0: reads go to the store. The bare server keeps all or nothing. */
   readonly cacheBytesMax: number
 }
