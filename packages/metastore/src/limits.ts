@@ -13,6 +13,8 @@ export interface MetastoreLimits extends MetaLimits, RequestLimits {
   readonly requestsPerPrincipalMax: number
   /** How long a request body may take to arrive, milliseconds. Default 60,000. */
   readonly bodyMsMax: number
+  /** Bytes of the request bodies of all calls under way; a call that would go beyond that is refused. Default 64 MiB. */
+  readonly bodiesBytesMax: number
 }
 
 /** The limits where the caller names none. */
@@ -22,6 +24,7 @@ export const DEFAULT_LIMITS: MetastoreLimits = {
   requestsMax: 1024,
   requestsPerPrincipalMax: 256,
   bodyMsMax: 60_000,
+  bodiesBytesMax: 64 * 2 ** 20,
 }
 
 const UINT32_MAX = 0xffffffff

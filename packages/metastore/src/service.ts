@@ -120,6 +120,7 @@ export class MetastoreServer {
       fieldsMax: fieldsMaxOf(this.limits, this.#settings),
       admit: this.#admit,
       bodyMsMax: this.limits.bodyMsMax,
+      bodiesBytesMax: this.limits.bodiesBytesMax,
       timers: this.#timers,
     }
   }

@@ -40,6 +40,11 @@ export interface PagestoreLimits extends PageLimits, RequestLimits {
   readonly requestsPerPrincipalMax: number
   /** How long a request body may take to arrive, milliseconds. Default 60,000. */
   readonly bodyMsMax: number
+  /**
+   * Bytes of the request bodies of all calls under way, most of which nobody has let in yet; a call that would go beyond that
+   * is refused with `REQUESTS_TOO_MANY`. Default 128 MiB.
+   */
+  readonly bodiesBytesMax: number
   /** Ranged reads at the same time, over all requests. Default 64; a Worker may have 6 connections. */
   readonly getsInFlightMax: number
   /** Ranged reads at the same time of one request. Default 16. */
@@ -50,6 +55,15 @@ export interface PagestoreLimits extends PageLimits, RequestLimits {
   readonly getTimeoutMs: number
   /** When a read of the frame cache counts as lost, and the store is asked, milliseconds. Default 1,000. */
   readonly frameCacheTimeoutMs: number
+  /**
+   * Bytes that one answer holds at a time: frames that are being read for it, as they are stored and expanded, and pages that
+   * its reader has not taken yet. A single frame may be more. Default 8 MiB.
+   */
+  readonly answerBytesMax: number
+  /** Bytes that all answers under way hold; each counts for as much as it may hold. Default 128 MiB. */
+  readonly readBytesInFlightMax: number
+  /** Bytes of reads that may wait for room above that; what goes further is refused with `PAGESTORE_BUSY`. Default 128 MiB. */
+  readonly readBytesWaitingMax: number
   /** Bytes of one ranged read, unless a single frame is longer. Default 2 MiB. */
   readonly rangeBytesMax: number
   /** Bytes between two frames that are read along rather than asked for in two ranged reads. Default 32 KiB. */
@@ -74,11 +88,15 @@ export const DEFAULT_LIMITS: PagestoreLimits = {
   requestsMax: 1024,
   requestsPerPrincipalMax: 256,
   bodyMsMax: 60_000,
+  bodiesBytesMax: 128 * 2 ** 20,
   getsInFlightMax: 64,
   getsPerRequestMax: 16,
   getsWaitingMax: 4096,
   getTimeoutMs: 30_000,
   frameCacheTimeoutMs: 1000,
+  answerBytesMax: 8 * 2 ** 20,
+  readBytesInFlightMax: 128 * 2 ** 20,
+  readBytesWaitingMax: 128 * 2 ** 20,
   rangeBytesMax: 2 * 2 ** 20,
   rangeGapBytesMax: 32 * 1024,
 }
@@ -91,6 +109,7 @@ const SEGMENT_RUNS_MAX = 65_536
 const MAY_BE_ZERO: ReadonlySet<string> = new Set<keyof PagestoreLimits>([
   'usefulPagesMax',
   'writeBytesWaitingMax',
+  'readBytesWaitingMax',
   'getsWaitingMax',
   'rangeGapBytesMax',
   'uploadRetryDelayMs',

@@ -48,6 +48,10 @@ export interface PagestoreMetrics {
   readonly writeBytesInFlightNow: number
   /** Bytes of writes that wait for room. */
   readonly writeBytesWaitingNow: number
+  /** Bytes that answers under way may hold. */
+  readonly readBytesInFlightNow: number
+  /** Bytes of reads that wait for room. */
+  readonly readBytesWaitingNow: number
   readonly getsInFlightNow: number
   /** Ranged reads that wait for their turn. */
   readonly getsWaitingNow: number

@@ -100,8 +100,8 @@ export class PagestoreServer {
 
   /** What a handler lets strangers have before anybody has decided about their calls. */
   get handlerOptions(): FetchHandlerOptions {
-    const { requestBytesMax, bodyMsMax } = this.limits
-    return { requestBytesMax, fieldsMax: FIELDS_MAX, admit: this.#admit, bodyMsMax, timers: this.#timers }
+    const { requestBytesMax, bodyMsMax, bodiesBytesMax } = this.limits
+    return { requestBytesMax, fieldsMax: FIELDS_MAX, admit: this.#admit, bodyMsMax, bodiesBytesMax, timers: this.#timers }
   }
 
   mount(router: ConnectRouter): void {
@@ -122,6 +122,8 @@ export class PagestoreServer {
       requestsInFlightNow: this.#slots.count,
       writeBytesInFlightNow: this.#writer.bytesInFlight,
       writeBytesWaitingNow: this.#writer.bytesWaiting,
+      readBytesInFlightNow: this.#reader.bytesInFlight,
+      readBytesWaitingNow: this.#reader.bytesWaiting,
       getsInFlightNow: this.#ranges.inFlight,
       getsWaitingNow: this.#ranges.waiting,
       cacheBytesNow: this.#frames.cacheBytes,

@@ -82,6 +82,12 @@ const INSTRUMENTS: Readonly<Record<string, Instrument<keyof PagestoreMetrics>>> 
     description: 'bytes of writes that are not durable yet',
     values: { writeBytesInFlightNow: { state: 'accepted' }, writeBytesWaitingNow: { state: 'waiting' } },
   },
+  'read.queue': {
+    type: 'gauge',
+    unit: 'By',
+    description: 'bytes that answers under way may hold, and those of reads that wait for room',
+    values: { readBytesInFlightNow: { state: 'running' }, readBytesWaitingNow: { state: 'waiting' } },
+  },
   'get.queue': {
     type: 'gauge',
     unit: '{request}',

@@ -55,7 +55,7 @@ class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
     try {
       await admit(this.#context)
       if (timeoutError !== undefined) throw timeoutError
-      const message = await readRequest()
+      const message = await readRequest(signal)
       this.#answers = impl(message, this.#context)[Symbol.asyncIterator]() as Answers
       // A reader that goes away leaves the stream standing between two messages. Nothing would ever resume it there, so
       // what the service holds for it would never be released.

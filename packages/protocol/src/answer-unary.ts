@@ -18,7 +18,8 @@ export interface UnaryMethod {
 export interface BeforeAnswer {
   /** Lets the call in; what it throws is the answer. */
   readonly admit: (context: HandlerContext) => Promise<void>
-  readonly readRequest: () => Promise<MessageShape<DescMethodUnary['input']>>
+  /** @param signal Fires when the call is over, and with it the use of the request's bytes. */
+  readonly readRequest: (signal: AbortSignal) => Promise<MessageShape<DescMethodUnary['input']>>
   readonly timers: Timers
 }
 
@@ -31,7 +32,7 @@ export async function answerUnary(request: Request, { method, impl }: UnaryMetho
   try {
     await before.admit(context)
     if (context.timeoutError !== undefined) throw context.timeoutError
-    const answer = await impl(await before.readRequest(), context)
+    const answer = await impl(await before.readRequest(context.signal), context)
     const bytes = toBinary(method.output, create(method.output, answer))
     return new Response(bytes, { headers: context.answerHeaders(UNARY_CONTENT_TYPE) })
   } catch (thrown) {

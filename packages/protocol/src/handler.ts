@@ -15,6 +15,7 @@ import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connect
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { answerStream, STREAM_CONTENT_TYPE, type StreamedMethod } from './answer-stream.ts'
 import { answerUnary, UNARY_CONTENT_TYPE, type UnaryMethod } from './answer-unary.ts'
+import { BodyRoom } from './body-room.ts'
 import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
 import { readMessage } from './read-message.ts'
@@ -92,12 +93,18 @@ export interface FetchHandlerOptions {
    * Default 60,000, after which clients give up on a call.
    */
   readonly bodyMsMax?: number
+  /**
+   * Bytes of the bodies of all calls that are not over. A call whose body would go beyond that is refused with
+   * `REQUESTS_TOO_MANY` (kind `exhausted`, with `retryAfterMs`). Default 128 MiB.
+   */
+  readonly bodiesBytesMax?: number
   /** Default: the runtime's. */
   readonly timers?: Timers
 }
 
 const BODY_MS_MAX_DEFAULT = 60_000
 const FIELDS_MAX_DEFAULT = 16_384
+const BODIES_BYTES_MAX_DEFAULT = 128 * 2 ** 20
 
 /**
  * Makes a service answer plain requests: `POST /graft.v1.MetaService/Pull` and so on. Other paths get a 404, other
@@ -108,27 +115,36 @@ export function toFetchHandler(
   options: FetchHandlerOptions,
 ): (request: Request) => Promise<Response> {
   const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit, timers = systemTimers } = options
-  const time = { ms: options.bodyMsMax ?? BODY_MS_MAX_DEFAULT, timers }
+  const room = new BodyRoom(options.bodiesBytesMax ?? BODIES_BYTES_MAX_DEFAULT)
+  const bodyLimits = { ms: options.bodyMsMax ?? BODY_MS_MAX_DEFAULT, timers, room }
   const gate = gateOf(admit)
   const router = createConnectRouter({ ...ROUTER_OPTIONS, requestGate: gate, readMaxBytes: requestBytesMax })
   routes(router)
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((handler) => [handler.requestPath, handler]))
   const methods = plainMethods(routes)
   const answerPlain = (request: Request, called: PlainMethod, body: RequestBody): Promise<Response> => {
-    const readRequest = () => readMessage(called.method, body, { requestBytesMax, fieldsMax })
+    const readRequest = (signal: AbortSignal) => {
+      signal.throwIfAborted()
+      signal.addEventListener('abort', () => body.release(), { once: true })
+      return readMessage(called.method, body, { requestBytesMax, fieldsMax })
+    }
     const before = { admit: gate, timers, readRequest }
     return isStreamed(called) ? answerStream(request, called, before) : answerUnary(request, called, before)
   }
   const answerOther = async (request: Request, handler: UniversalHandler, body: RequestBody): Promise<Response> => {
     const bounded = boundedBody(body, handler.method, request.headers.get('content-type') ?? '', fieldsMax)
-    return withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+    try {
+      return await withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+    } finally {
+      body.release()
+    }
   }
   return async (request) => {
     const { pathname } = new URL(request.url)
     const handler = handlers.get(pathname)
     if (handler === undefined) return new Response('not found', { status: 404 })
     if (request.method !== 'POST') return new Response('method not allowed', { status: 405, headers: { allow: 'POST' } })
-    const body = new RequestBody(request, time)
+    const body = new RequestBody(request, bodyLimits)
     const called = methods.get(pathname)
     const isPlain = called !== undefined && isPlainCall(request.headers, called)
     const answer = await (isPlain ? answerPlain(request, called, body) : answerOther(request, handler, body))

@@ -12,7 +12,14 @@ export { fromConnectError, ProtocolError, type ProtocolErrorCode, RemoteError, t
 export * from './gen/graft/v1/graft_pb.ts'
 export { type AdmitCall, type ArrivingCall, type FetchHandlerOptions, toFetchHandler } from './handler.ts'
 export { META_LIMITS_DEFAULT, type MetaLimits, type PageLimits, type WatchLimits } from './limits.ts'
-export { ageOnlyRefSigner, hmacRefSigner, type RefKey, type RefScope, type RefSigner } from './ref-signature.ts'
+export {
+  ageOnlyRefSigner,
+  type HmacRefSignerOptions,
+  hmacRefSigner,
+  type RefKey,
+  type RefScope,
+  type RefSigner,
+} from './ref-signature.ts'
 export {
   type Carrier,
   carriedTransport,

@@ -46,13 +46,23 @@ const SKEW_MS_MAX = 300_000
 const SECRET_BYTES_MIN = 32
 const encoder = new TextEncoder()
 
+/** How refs are signed. */
+export interface HmacRefSignerOptions extends WindowOptions {
+  readonly keys: readonly RefKey[]
+  /**
+   * Computes an HMAC-SHA-256. Default: Web Crypto, which hands even so few bytes to another thread and back: where a runtime
+   * can do it at once, as `node:crypto` can, that takes a twentieth of the time.
+   */
+  readonly hmacSha256?: (secret: Uint8Array, message: Uint8Array) => Uint8Array
+}
+
 /**
  * Signs refs with HMAC-SHA-256. The first key signs; all of them verify, so that a new key can be put in front and an old
  * one be dropped an upload window later.
  *
  * @throws {@link ProtocolError} `OPTIONS_INVALID`: no key, a short one, two with one id, or one without.
  */
-export function hmacRefSigner(options: WindowOptions & { readonly keys: readonly RefKey[] }): RefSigner {
+export function hmacRefSigner(options: HmacRefSignerOptions): RefSigner {
   const keys = new Map(options.keys.map((key) => [key.id, lazyKey(checkKey(key))]))
   const current = options.keys[0]
   if (current === undefined) throw new ProtocolError('OPTIONS_INVALID', 'a ref signer needs at least one key')
@@ -61,7 +71,10 @@ export function hmacRefSigner(options: WindowOptions & { readonly keys: readonly
   return {
     async sign(ref, scope) {
       const unsigned = create(SignedSegmentRefSchema, { ref, issuedAtMs: BigInt(options.nowMs()), keyId: current.id })
-      const signature = new Uint8Array(await crypto.subtle.sign('HMAC', await signingKey(), signedBytes(unsigned, scope)))
+      const message = signedBytes(unsigned, scope)
+      const signature =
+        options.hmacSha256?.(current.secret, message) ??
+        new Uint8Array(await crypto.subtle.sign('HMAC', await signingKey(), message))
       return { ...unsigned, signature }
     },
     async verify(signed, scope) {

@@ -1,13 +1,17 @@
 import type { Timers } from '@graft-ts/volume'
+import type { BodyRoom } from './body-room.ts'
 import { ProtocolError } from './errors.ts'
 
 // What a refused body may still send, so that its connection can be used again: more than one message of any store.
 const DRAIN_BYTES_MAX = 64 * 2 ** 20
 
-/** How long a body may take. */
-export interface BodyTime {
+/** What a body may take. */
+export interface BodyLimits {
+  /** How long it may take to arrive. */
   readonly ms: number
   readonly timers: Timers
+  /** Where its bytes count until it is released. */
+  readonly room: BodyRoom
 }
 
 /**
@@ -20,33 +24,49 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   /** What the sender says that it is long; `undefined`: it does not say. */
   readonly declaredBytes: number | undefined
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  readonly #time: BodyTime
+  readonly #limits: BodyLimits
   #isOver: boolean
+  /** Whether what arrives is counted; what comes when its call is over is not kept. */
+  #isKept = true
+  #held = 0
   #refusal: ProtocolError | undefined
   #cancelTimer: (() => void) | undefined
 
-  constructor(request: Request, time: BodyTime) {
+  constructor(request: Request, limits: BodyLimits) {
     const declared = request.headers.get('content-length')
     this.declaredBytes = declared === null ? undefined : Number(declared)
     this.#reader = request.body?.getReader()
     this.#isOver = this.#reader === undefined
-    this.#time = time
+    this.#limits = limits
   }
 
   [Symbol.asyncIterator](): this {
     return this
   }
 
-  /** Throws {@link ProtocolError} `BODY_TIMEOUT`; what reading from the sender throws. */
+  /** Throws {@link ProtocolError} `BODY_TIMEOUT`, `REQUESTS_TOO_MANY`; what reading from the sender throws. */
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#reader === undefined || this.#isOver) return { done: true, value: undefined }
     this.#cancelTimer ??= this.#startTimer(this.#reader)
     const { done, value } = await this.#reader.read()
     if (this.#refusal !== undefined) throw this.#refusal
-    if (!done) return { done, value }
-    this.#isOver = true
-    this.#cancelTimer()
-    return { done, value: undefined }
+    if (done) {
+      this.#isOver = true
+      this.#cancelTimer()
+      return { done, value: undefined }
+    }
+    if (this.#isKept) {
+      this.#limits.room.take(value.length)
+      this.#held += value.length
+    }
+    return { done, value }
+  }
+
+  /** Tells that its bytes are not kept any longer. */
+  release(): void {
+    this.#isKept = false
+    this.#limits.room.release(this.#held)
+    this.#held = 0
   }
 
   /**
@@ -55,6 +75,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
    * @returns Whether its end was reached; `false`: it is too long, too slow, or cut off, and its connection is of no more use.
    */
   async drain(): Promise<boolean> {
+    this.#isKept = false
     try {
       if (!this.#isOver && (this.declaredBytes ?? 0) > DRAIN_BYTES_MAX) return false
       let bytes = 0
@@ -71,7 +92,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   #startTimer(reader: ReadableStreamDefaultReader<Uint8Array>): () => void {
-    const { ms, timers } = this.#time
+    const { ms, timers } = this.#limits
     return timers.start(() => {
       this.#refusal = new ProtocolError('BODY_TIMEOUT', `the body of a request took too long, most=${ms} ms`)
       // Ends the read under way; a race for each piece would cost more than reading it.

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ageOnlyRefSigner, hmacRefSigner, type RefSigner, type SignedSegmentRef } from '../src/index.ts'
 import { volumeId } from './samples.ts'
@@ -29,6 +30,19 @@ describe('refs signed with HMAC', () => {
     expect(signed).toMatchObject({ ref: REF, issuedAtMs: BigInt(START_MS), keyId: 'old' })
     expect(signed.signature).toHaveLength(32)
     await expect(signer.verify(signed, SCOPE)).resolves.toBeUndefined()
+  })
+
+  test('are the same whoever computes them, with the key that signs', async () => {
+    const secrets: Uint8Array[] = []
+    const hmacSha256 = (secret: Uint8Array, message: Uint8Array): Uint8Array => {
+      secrets.push(secret)
+      return new Uint8Array(createHmac('sha256', secret).update(message).digest())
+    }
+    const own = hmacRefSigner({ keys: [NEW, OLD], nowMs: clock, hmacSha256 })
+    const signed = await own.sign(REF, SCOPE)
+    expect(signed).toEqual(await hmacRefSigner({ keys: [NEW, OLD], nowMs: clock }).sign(REF, SCOPE))
+    await expect(own.verify(signed, SCOPE)).resolves.toBeUndefined()
+    expect(secrets).toEqual([NEW.secret])
   })
 
   test.each([

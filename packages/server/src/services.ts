@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { type CommitLogs, createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore, type Metastore } from '@graft-ts/metastore'
 import { createPagestore, type Pagestore } from '@graft-ts/pagestore'
@@ -66,10 +67,14 @@ function openLogs({ stores, nowMs, recordCacheBytesMax }: ServerOptions, codec: 
  * client is told `REFS_EXPIRED` and uploads again.
  */
 function refSigner(roles: ServerRoles, keys: readonly RefKey[] | undefined, nowMs: () => number): RefSigner {
-  if (keys !== undefined && keys.length > 0) return hmacRefSigner({ keys, nowMs })
+  if (keys !== undefined && keys.length > 0) return hmacRefSigner({ keys, nowMs, hmacSha256 })
   if (roles !== 'both') {
     throw new ServerError('REF_KEYS_NEEDED', `a ${roles} store on its own needs the ref keys that the other one uses`)
   }
   const secret = crypto.getRandomValues(new Uint8Array(REF_KEY_BYTES))
-  return hmacRefSigner({ keys: [{ id: 'process', secret }], nowMs })
+  return hmacRefSigner({ keys: [{ id: 'process', secret }], nowMs, hmacSha256 })
+}
+
+function hmacSha256(secret: Uint8Array, message: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', secret).update(message).digest())
 }

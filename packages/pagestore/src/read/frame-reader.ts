@@ -6,7 +6,7 @@ import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
 import type { KeptFrames } from './kept-frames.ts'
 import type { RangeReader } from './range-reader.ts'
-import { coalesceFrames, type FrameRange, type FrameTarget } from './read-plan.ts'
+import { coalesceFrames, type FrameRange, type FrameTarget, rangeLimits } from './read-plan.ts'
 
 // What an entry costs beside its bytes: its key, and the cache's own records.
 const ENTRY_OVERHEAD_BYTES = 512
@@ -59,6 +59,18 @@ export class FrameReader {
     return this.#cache?.calculatedSize ?? 0
   }
 
+  /** Whether a frame is in memory now. */
+  isInMemory(target: FrameTarget): boolean {
+    return this.#cache?.has(target.cacheKey) === true
+  }
+
+  /** The pages of a frame that is in memory, shared with other requests; `undefined`: it is not. */
+  fromMemory(target: FrameTarget): Uint8Array | undefined {
+    const pages = this.#cache?.get(target.cacheKey)
+    if (pages !== undefined) this.#options.counters.framesCached += 1
+    return pages
+  }
+
   /**
    * Reads frames. Those that are neither in memory nor under way are asked for at once, neighbours together.
    *
@@ -72,11 +84,10 @@ export class FrameReader {
     const { counters, limits } = this.#options
     const cached = targets.map((target) => this.#cache?.get(target.cacheKey))
     const absent = targets.filter((target, i) => cached[i] === undefined && !this.#flights.has(target.cacheKey))
-    const limitsOfRange = { gapBytesMax: limits.rangeGapBytesMax, rangeBytesMax: limits.rangeBytesMax }
     counters.framesCached += cached.filter((pages) => pages !== undefined).length
     // Nothing waits between looking and registering, so no two requests can miss each other.
     const missing = absent.filter((target) => !this.#recall(target))
-    for (const range of coalesceFrames(missing, limitsOfRange)) this.#fetch(range)
+    for (const range of coalesceFrames(missing, rangeLimits(limits))) this.#fetch(range)
     const isOwn = new Set(absent)
     return targets.map((target, i) => {
       const pages = cached[i]

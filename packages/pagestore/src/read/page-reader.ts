@@ -1,23 +1,27 @@
 import type { CommitLogs, PageLocation } from '@graft-ts/commit-log'
 import { Splinter } from '@graft-ts/splinter'
 import { type CommitRecord, isTypedError, LSN_NONE, type Lsn, type PageSet, type PageSize, type VolumeId } from '@graft-ts/volume'
+import { Budget } from '../budget.ts'
 import { PagestoreError } from '../errors.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
-import { inOrderOfArrival } from './arrivals.ts'
+import { inOrderOfArrival, type Task } from './arrivals.ts'
 import type { FrameReader } from './frame-reader.ts'
 import type { RangeReader } from './range-reader.ts'
 import {
   coalesceFrames,
+  expandedBytes,
   type FrameTarget,
   hasWanted,
   type PlannedFrame,
   planRead,
   type ReadPlan,
+  rangeLimits,
   withoutUsefulFrames,
 } from './read-plan.ts'
 
-const GROUPS_WAITING_MAX = 64
+// About what an answer takes to be read by those who read it.
+const ROOM_RETRY_AFTER_MS = 250
 // Without a reason each end of a read would make an exception, with its stack.
 const READ_IS_OVER = 'the read is over'
 
@@ -52,15 +56,31 @@ export interface PageReaderOptions {
 /** Answers reads of pages at a snapshot (I4): what that commit's state holds, or an error. */
 export class PageReader {
   readonly #options: PageReaderOptions
+  readonly #room: Budget
 
   constructor(options: PageReaderOptions) {
+    const { readBytesInFlightMax: max, readBytesWaitingMax: waitingMax } = options.limits
     this.#options = options
+    this.#room = new Budget({ max, waitingMax, retryAfterMs: ROOM_RETRY_AFTER_MS })
+  }
+
+  /** Bytes that answers may hold which are not over. */
+  get bytesInFlight(): number {
+    return this.#room.used
+  }
+
+  /** Bytes that answers will hold which wait for room. */
+  get bytesWaiting(): number {
+    return this.#room.waiting
   }
 
   /**
    * Reads pages, and gives them in groups as they arrive. Every wanted page is in exactly one group, zero pages first.
    *
-   * @throws {@link PagestoreError} `READ_LSN`, `READ_BYTES`, `PAGE_BEYOND_END`; what the commit log throws
+   * An answer holds no more than `answerBytesMax`, however slowly its groups are taken, and all together hold no more than
+   * `readBytesInFlightMax`: what comes when that is used up waits, up to `readBytesWaitingMax`, then is refused.
+   *
+   * @throws {@link PagestoreError} `READ_LSN`, `READ_BYTES`, `PAGE_BEYOND_END`, `PAGESTORE_BUSY`; what the commit log throws
    * for an unknown volume or LSN, after it has looked for it once; what a damaged or missing object throws.
    */
   async *read(request: PageRead, signal: AbortSignal): AsyncGenerator<PageGroup, void, undefined> {
@@ -73,7 +93,21 @@ export class PageReader {
     const plan = ranges.isBusy ? withoutUsefulFrames(whole, wanted) : whole
     counters.usefulPagesDropped += pageCountOf(whole) - pageCountOf(plan)
     if (plan.zeroPages.length > 0) yield this.#zeroGroup(plan.zeroPages)
-    yield* this.#readFrames(plan, wanted, record.pageSize, signal)
+    if (plan.frames.length === 0) return
+    const release = await this.#room.acquire(this.#bytesHeld(plan), signal)
+    try {
+      yield* this.#readFrames(plan.frames, wanted, record.pageSize, signal)
+    } finally {
+      release()
+    }
+  }
+
+  /** What an answer holds at most: all that it reads, or what one may hold. */
+  #bytesHeld(plan: ReadPlan): number {
+    return Math.min(
+      this.#options.limits.answerBytesMax,
+      plan.frames.reduce((bytes, { target }) => bytes + bytesOf(target), 0),
+    )
   }
 
   /** What has to be read. Useful pages whose place cannot be found out are left out, which wanted ones never are. */
@@ -126,16 +160,36 @@ export class PageReader {
   }
 
   async *#readFrames(
-    plan: ReadPlan,
+    planned: readonly PlannedFrame[],
+    wanted: PageSet,
+    pageSize: PageSize,
+    signal: AbortSignal,
+  ): AsyncGenerator<PageGroup, void, undefined> {
+    const { frames } = this.#options
+    let done = 0
+    // Where all is in memory there is nothing to start, to wait for or to give up.
+    if (planned.every(({ target }) => frames.isInMemory(target))) {
+      for (const frame of planned) {
+        const pages = frames.fromMemory(frame.target)
+        // A slow reader may find that others have pushed it out meanwhile.
+        if (pages === undefined) break
+        yield this.#groupOf(frame, pages, pageSize)
+        done += 1
+      }
+    }
+    if (done < planned.length) yield* this.#fetchFrames(planned.slice(done), wanted, pageSize, signal)
+  }
+
+  async *#fetchFrames(
+    planned: readonly PlannedFrame[],
     wanted: PageSet,
     pageSize: PageSize,
     signal: AbortSignal,
   ): AsyncGenerator<PageGroup, void, undefined> {
     const { limits } = this.#options
-    const byKey = new Map(plan.frames.map((frame) => [frame.target.cacheKey, frame]))
-    const targets = plan.frames.map((frame) => frame.target)
-    const limitsOfRange = { gapBytesMax: limits.rangeGapBytesMax, rangeBytesMax: limits.rangeBytesMax }
-    const batches = coalesceFrames(targets, limitsOfRange).map((range) => framesOf(range.targets, byKey))
+    const byKey = new Map(planned.map((frame) => [frame.target.cacheKey, frame]))
+    const targets = planned.map((frame) => frame.target)
+    const batches = coalesceFrames(targets, rangeLimits(limits)).map((range) => framesOf(range.targets, byKey))
     // Pages that somebody waits for go first.
     batches.sort(
       (a, b) => Number(b.some((frame) => hasWanted(frame, wanted))) - Number(a.some((frame) => hasWanted(frame, wanted))),
@@ -145,11 +199,16 @@ export class PageReader {
     if (signal.aborted) leave()
     // Not `AbortSignal.any`: what that makes is kept by its sources until the collector comes by.
     signal.addEventListener('abort', leave, { once: true })
-    const tasks = batches.map((batch) => () => this.#startBatch(batch, wanted, pageSize, leaving.signal))
+    const tasks = batches.map(
+      (batch): Task<PageGroup | 'dropped'> => ({
+        bytes: batch.reduce((bytes, { target }) => bytes + bytesOf(target), 0),
+        start: () => this.#startBatch(batch, wanted, pageSize, leaving.signal),
+      }),
+    )
     try {
       // What a request cannot do at once waits here, not for its turn: or one alone could be too much for the room there is.
       const inFlightMax = Math.min(limits.getsPerRequestMax, limits.getsInFlightMax)
-      const options = { inFlightMax, waitingMax: GROUPS_WAITING_MAX }
+      const options = { inFlightMax, bytesMax: limits.answerBytesMax }
       for await (const group of inOrderOfArrival(tasks, options)) if (group !== 'dropped') yield group
     } finally {
       signal.removeEventListener('abort', leave)
@@ -201,6 +260,11 @@ function dataOf(frame: PlannedFrame, raw: Uint8Array, pageSize: PageSize): Uint8
     data.set(raw.subarray(position * pageSize, (position + 1) * pageSize), i * pageSize)
   }
   return data
+}
+
+/** What a frame takes while it is read: as it is stored, and expanded. */
+function bytesOf(target: FrameTarget): number {
+  return target.byteLength + expandedBytes(target)
 }
 
 function framesOf(targets: readonly FrameTarget[], byKey: ReadonlyMap<string, PlannedFrame>): PlannedFrame[] {

@@ -11,6 +11,7 @@ import {
   type VolumeId,
 } from '@graft-ts/volume'
 import { PagestoreError } from '../errors.ts'
+import type { PagestoreLimits } from '../limits.ts'
 
 /** The object that holds a frame. */
 export type FrameObject =
@@ -129,21 +130,36 @@ export interface FrameRange {
   readonly targets: readonly FrameTarget[]
 }
 
+/** Bytes of a frame's pages. */
+export function expandedBytes({ expected }: FrameTarget): number {
+  return expected.count * expected.pageSize
+}
+
+/** How far frames are joined. */
+export interface RangeLimits {
+  readonly gapBytesMax: number
+  readonly rangeBytesMax: number
+  /** Bytes of the pages in a range: what compresses well would be much more in memory than on its way. */
+  readonly expandedBytesMax: number
+}
+
+/** How far a page store joins frames. Half of what an answer may hold, so that a range is not all that it waits for. */
+export function rangeLimits({ rangeGapBytesMax, rangeBytesMax, answerBytesMax }: PagestoreLimits): RangeLimits {
+  return { gapBytesMax: rangeGapBytesMax, rangeBytesMax, expandedBytesMax: answerBytesMax / 2 }
+}
+
 /**
  * Joins frames that lie close together in the same object into ranged reads. Pure.
  *
- * Every target is in exactly one range, and whole. A range is at most `rangeBytesMax` long unless one frame alone is
- * longer; gaps of at most `gapBytesMax` are read along.
+ * Every target is in exactly one range, and whole. A range is at most `rangeBytesMax` long, and its pages take at most
+ * `expandedBytesMax`, unless one frame alone is more; gaps of at most `gapBytesMax` are read along.
  */
-export function coalesceFrames(
-  targets: readonly FrameTarget[],
-  limits: { gapBytesMax: number; rangeBytesMax: number },
-): FrameRange[] {
+export function coalesceFrames(targets: readonly FrameTarget[], limits: RangeLimits): FrameRange[] {
   const ranges: FrameRange[] = []
   const sorted = targets
     .map((target) => ({ target, name: objectName(target.object) }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.target.offset - b.target.offset))
-  let open: { name: string; start: number; end: number; targets: FrameTarget[] } | undefined
+  let open: { name: string; start: number; end: number; expanded: number; targets: FrameTarget[] } | undefined
   const close = (): void => {
     if (open === undefined) return
     const object = (open.targets[0] as FrameTarget).object
@@ -151,17 +167,20 @@ export function coalesceFrames(
   }
   for (const { target, name } of sorted) {
     const end = target.offset + target.byteLength
+    const expanded = expandedBytes(target)
     const isNear =
       open !== undefined &&
       open.name === name &&
       target.offset - open.end <= limits.gapBytesMax &&
-      Math.max(end, open.end) - open.start <= limits.rangeBytesMax
+      Math.max(end, open.end) - open.start <= limits.rangeBytesMax &&
+      open.expanded + expanded <= limits.expandedBytesMax
     if (open !== undefined && isNear) {
       open.targets.push(target)
       open.end = Math.max(end, open.end)
+      open.expanded += expanded
     } else {
       close()
-      open = { name, start: target.offset, end, targets: [target] }
+      open = { name, start: target.offset, end, expanded, targets: [target] }
     }
   }
   close()

@@ -1,7 +1,7 @@
 import { newSegmentId, newVolumeId, parsePageSize } from '@graft-ts/volume'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { coalesceFrames, type FrameTarget } from '../../src/read/read-plan.ts'
+import { coalesceFrames, type FrameTarget, type RangeLimits } from '../../src/read/read-plan.ts'
 import { countingIdSource } from '../harness.ts'
 
 const seed = Number(process.env['FAST_CHECK_SEED'] ?? 7)
@@ -10,14 +10,15 @@ const ids = countingIdSource()
 const volumeId = newVolumeId(ids)
 const segments = [newSegmentId(ids), newSegmentId(ids)]
 
-function target(segment: number, offset: number, byteLength: number): FrameTarget {
+/** A frame of one page of 512 bytes, or of more. */
+function target(segment: number, offset: number, byteLength: number, count = 1): FrameTarget {
   const segmentId = segments[segment] as (typeof segments)[0]
-  const expected = { volumeId, ownerId: segmentId, pageSize: parsePageSize(512), first: 1, last: 1, count: 1, checksum: 0n }
+  const expected = { volumeId, ownerId: segmentId, pageSize: parsePageSize(512), first: 1, last: count, count, checksum: 0n }
   return { object: { type: 'segment', segmentId }, offset, byteLength, expected, cacheKey: `${segment} ${offset}` }
 }
 
-function rangesOf(targets: readonly FrameTarget[], gapBytesMax = 10, rangeBytesMax = 1000): [number, number, number][] {
-  return coalesceFrames(targets, { gapBytesMax, rangeBytesMax }).map((range) => [
+function rangesOf(targets: readonly FrameTarget[], limits: Partial<RangeLimits> = {}): [number, number, number][] {
+  return coalesceFrames(targets, { gapBytesMax: 10, rangeBytesMax: 1000, expandedBytesMax: 4096, ...limits }).map((range) => [
     range.offset,
     range.byteLength,
     range.targets.length,
@@ -45,6 +46,14 @@ describe('coalesceFrames', () => {
     }
   })
 
+  test('does not join what takes too much when it is expanded, at n-1, n and n+1', () => {
+    const bytesOf = (count: number) => rangesOf([target(0, 0, 50, 5), target(0, 50, 50, count)], { expandedBytesMax: 10 * 512 })
+    expect([4, 5, 6].map((count) => bytesOf(count).length)).toEqual([1, 1, 2])
+    // The first of a new range counts too.
+    const row = [5, 6, 4, 1].map((count, i) => target(0, i * 50, 50, count))
+    expect(rangesOf(row, { expandedBytesMax: 10 * 512 }).map(([, , targets]) => targets)).toEqual([1, 2, 1])
+  })
+
   test('a frame longer than the limit is read whole', () => {
     expect(rangesOf([target(0, 5, 5000)])).toEqual([[5, 5000, 1]])
   })
@@ -64,7 +73,7 @@ describe('coalesceFrames', () => {
     fc.assert(
       fc.property(frames, fc.nat(100), fc.integer({ min: 1, max: 900 }), (list, gapBytesMax, rangeBytesMax) => {
         const targets = list.map(({ segment, start, bytes }) => target(segment, start * 40, bytes))
-        const ranges = coalesceFrames(targets, { gapBytesMax, rangeBytesMax })
+        const ranges = coalesceFrames(targets, { gapBytesMax, rangeBytesMax, expandedBytesMax: 4096 })
         const seen = new Set<FrameTarget>()
         for (const range of ranges) {
           expect(range.byteLength <= rangeBytesMax || range.targets.length === 1).toBe(true)

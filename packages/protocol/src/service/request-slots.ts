@@ -8,6 +8,8 @@ export interface RequestLimits {
   readonly requestsPerPrincipalMax: number
   /** How long a request body may take to arrive, milliseconds. */
   readonly bodyMsMax: number
+  /** Bytes of the request bodies of all calls under way. */
+  readonly bodiesBytesMax: number
 }
 
 // About what a request takes while a store is busy.
@@ -20,7 +22,7 @@ export class RequestSlots {
   readonly #inAll = new Set<AbortSignal>()
   readonly #of = new Map<string, number>()
 
-  constructor(limits: Omit<RequestLimits, 'bodyMsMax'>) {
+  constructor(limits: Pick<RequestLimits, 'requestsMax' | 'requestsPerPrincipalMax'>) {
     this.#max = limits.requestsMax
     this.#perPrincipalMax = limits.requestsPerPrincipalMax
   }

@@ -78,15 +78,14 @@ class BodySource implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
       isOver = true
       settle()
     }
-    const fail = (error: unknown): void => end(() => controller.error(error))
     incoming.on('data', (piece: Uint8Array<ArrayBuffer>) => {
       if (isOver) return
       controller.enqueue(piece)
       incoming.pause()
     })
     incoming.once('end', () => end(() => controller.close()))
-    incoming.once('error', fail)
-    incoming.once('close', () => fail(new Error('the connection was closed within the body of a request')))
+    incoming.once('error', (error) => end(() => controller.error(error)))
+    incoming.once('close', () => end(() => controller.error(new Error('the connection was closed within a body'))))
     incoming.pause()
   }
 
