@@ -27,6 +27,11 @@ export interface ServerLimits {
    * After that a read fails, and a write has an unknown outcome. Default 30,000.
    */
   readonly storeMsMax?: number
+  /**
+   * Calls of the object stores under way at a time, of both stores together; further ones wait for their turn, of which
+   * `storeMsMax` does not count. One read of a cold volume can need more than a thousand. Default 128.
+   */
+  readonly storeCallsMax?: number
   /** How long the object store may take to answer `/readyz`, milliseconds. Default 2,000. */
   readonly readyMsMax?: number
 }
@@ -94,19 +99,24 @@ const PROCESS_LIMITS_DEFAULT: ProcessLimits = {
   drainMsMax: 10_000,
   settleMsMax: 10_000,
   storeMsMax: 30_000,
+  storeCallsMax: 128,
   readyMsMax: 2000,
 }
 const PORT_MAX = 65_535
 
 /** Fills in the defaults. Throws {@link ServerError} `SERVER_OPTIONS`. */
 export function processLimits(limits: ServerLimits = {}): ProcessLimits {
-  const { connectionsMax, drainMsMax, settleMsMax, storeMsMax, readyMsMax } = { ...PROCESS_LIMITS_DEFAULT, ...limits }
+  const { connectionsMax, drainMsMax, settleMsMax, storeMsMax, storeCallsMax, readyMsMax } = {
+    ...PROCESS_LIMITS_DEFAULT,
+    ...limits,
+  }
   checkInteger('connectionsMax', connectionsMax, { min: 1, max: 2 ** 31 })
   checkInteger('drainMsMax', drainMsMax, { min: 0, max: TIMER_MS_MAX })
   checkInteger('settleMsMax', settleMsMax, { min: 0, max: TIMER_MS_MAX })
   checkInteger('storeMsMax', storeMsMax, { min: 1, max: TIMER_MS_MAX })
+  checkInteger('storeCallsMax', storeCallsMax, { min: 1, max: 2 ** 31 })
   checkInteger('readyMsMax', readyMsMax, { min: 1, max: TIMER_MS_MAX })
-  return { connectionsMax, drainMsMax, settleMsMax, storeMsMax, readyMsMax }
+  return { connectionsMax, drainMsMax, settleMsMax, storeMsMax, storeCallsMax, readyMsMax }
 }
 
 /** Checks a port. Throws {@link ServerError} `SERVER_OPTIONS`. */

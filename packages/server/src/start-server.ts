@@ -2,7 +2,7 @@ import type { MetastoreMetrics } from '@graft-ts/metastore'
 import type { PagestoreMetrics } from '@graft-ts/pagestore'
 import { allowEverybody, withCors } from '@graft-ts/protocol'
 import { safeLog } from '@graft-ts/protocol/service'
-import { deadline, type ObjectStore } from '@graft-ts/storage-adapters'
+import { deadline, limited, type ObjectStore } from '@graft-ts/storage-adapters'
 import { systemTimers, type Timers } from '@graft-ts/volume'
 import { ServerError } from './errors.ts'
 import type { ServerLog } from './events.ts'
@@ -79,16 +79,20 @@ export async function startServer(options: ServerOptions): Promise<GraftServer> 
   }
 }
 
-/** A store that never answers would hold every request, and everybody who waits for the same record, for ever. */
+/**
+ * A store that never answers would hold every request, and everybody who waits for the same record, for ever; and one that
+ * gets a thousand calls at once answers many of them too late. The time counts from a call's turn.
+ */
 function boundedStores(
   { segments, commits }: ServerOptions['stores'],
   limits: ProcessLimits,
   timers: Timers,
 ): ServerOptions['stores'] {
-  const bounded = (store: ObjectStore): ObjectStore => deadline(store, { ms: limits.storeMsMax, timers })
-  const boundedSegments = bounded(segments)
+  const timed = (store: ObjectStore): ObjectStore => deadline(store, { ms: limits.storeMsMax, timers })
+  const boundedSegments = limited(timed(segments), { inFlightMax: limits.storeCallsMax })
   // One store stays one.
-  return { segments: boundedSegments, commits: commits === segments ? boundedSegments : bounded(commits) }
+  if (commits === segments) return { segments: boundedSegments, commits: boundedSegments }
+  return { segments: boundedSegments, commits: limited(timed(commits), { sharedWith: boundedSegments }) }
 }
 
 /** Lets nothing of a start that fails live on. */

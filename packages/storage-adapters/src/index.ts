@@ -3,6 +3,7 @@ export { type DeadlineOptions, deadline } from './deadline.ts'
 export { isStoreError, kindOfStoreCode, StoreError, type StoreErrorCode, type StoreErrorKind } from './errors.ts'
 export { type HedgedClock, type HedgedOptions, type HedgedStore, hedged } from './hedged.ts'
 export { checkKey, checkPrefix, compareKeys, KEY_BYTES_MAX, KEY_SEGMENT_BYTES_MAX } from './keys.ts'
+export { type LimitedOptions, type LimitedStore, limited } from './limited.ts'
 export { type MeteredStore, metered, type StoreCounts } from './metered.ts'
 export {
   type ByteRange,

@@ -2,6 +2,7 @@ import { describe, test } from 'vitest'
 import { type ConformanceRunner, testObjectStore } from '../src/conformance.ts'
 import { deadline } from '../src/deadline.ts'
 import { hedged } from '../src/hedged.ts'
+import { limited } from '../src/limited.ts'
 import { MemoryStore } from '../src/memory.ts'
 import { metered } from '../src/metered.ts'
 import { prefixed } from '../src/prefixed.ts'
@@ -44,6 +45,14 @@ testObjectStore({
 testObjectStore({
   name: 'hedged memory',
   open: async () => hedged(new MemoryStore(), { budget: 1, percentile: 0 }),
+  runner,
+  capabilities: everything,
+})
+
+testObjectStore({
+  name: 'limited memory, two calls at a time',
+  open: async () =>
+    limited(faulty(new MemoryStore(), { seed: 5, rates: { delay: 0.5 }, timers: hastyTimers }), { inFlightMax: 2 }),
   runner,
   capabilities: everything,
 })
