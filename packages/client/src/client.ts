@@ -161,7 +161,7 @@ export class Client {
     return this.#opening(volumeId, async (store) => {
       if ((await store.queue.run(() => store.load())) !== undefined) throw existsError(volumeId)
       const base: Snapshot = { volumeId, lsn: LSN_NONE, pageCount: 0, pageSize, timestampMs: 0 }
-      return this.#add(store, base)
+      return this.#add(store, base, undefined)
     })
   }
 
@@ -180,9 +180,9 @@ export class Client {
       this.#opening(volumeId, async (store) => {
         const known = await store.queue.run(() => store.load())
         if (known !== undefined) return known
-        const { remote, retry, closing: signal } = this.#context
+        const { remote, retry, closing: signal, idSource } = this.#context
         const { snapshot } = await retried(retry, signal, () => remote.pull(volumeId, { signal, since: LSN_NONE }))
-        return this.#add(store, snapshot)
+        return this.#add(store, snapshot, idSource.nowMs())
       })
     // Others may be opening it too, so no single caller's signal ends that.
     return untilAborted(opening, options.signal)
@@ -236,7 +236,9 @@ export class Client {
   async #close(): Promise<void> {
     this.#closing.abort(new ClientError('CLIENT_CLOSED', 'the client is closed'))
     for (const volume of await Promise.allSettled(this.#volumes.values())) {
-      if (volume.status === 'fulfilled') await volume.value.idle()
+      if (volume.status === 'rejected') continue
+      await volume.value.idle()
+      await volume.value.keepConfirmation()
     }
     await this.#evictor.idle()
     for (const store of this.#stores.values()) await store.queue.idle()
@@ -268,7 +270,8 @@ export class Client {
     }
   }
 
-  async #add(store: VolumeStore, base: Snapshot): Promise<VolumeState> {
+  /** @param confirmedAtMs When a meta store said that the base is the newest commit. */
+  async #add(store: VolumeStore, base: Snapshot, confirmedAtMs: number | undefined): Promise<VolumeState> {
     const state: VolumeState = {
       pageSize: base.pageSize,
       base,
@@ -279,6 +282,7 @@ export class Client {
       uploads: [],
       remote: undefined,
       divergence: undefined,
+      confirmedAtMs,
     }
     await store.queue.run(() => store.create(state))
     return state

@@ -6,7 +6,7 @@ import type { SyncState, VolumeStatus } from './volume-status.ts'
 /** The status of a volume. Costs no I/O. */
 export function statusOf(core: VolumeCore): VolumeStatus {
   const { state, health, knownHead } = core
-  const { lastFailure, confirmedAtMs } = health
+  const { lastFailure } = health
   const attempt = state.sent.at(-1)
   return {
     volumeId: core.volumeId,
@@ -23,7 +23,7 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     divergence: state.divergence,
     localBytes: core.store.bytes,
     answeredAtMs: health.answeredAtMs,
-    staleForMs: confirmedAtMs === undefined ? undefined : Math.max(0, core.client.idSource.nowMs() - confirmedAtMs),
+    staleForMs: staleFor(state.confirmedAtMs, core.client.idSource.nowMs()),
     live: core.client.live.heads.mode,
     lastError:
       lastFailure === undefined
@@ -37,4 +37,9 @@ function syncOf({ state, knownHead }: VolumeCore): SyncState {
   const isAhead = state.pending.length > 0
   if (knownHead === state.base.lsn) return isAhead ? 'ahead' : 'synced'
   return isAhead ? 'ahead-and-behind' : 'behind'
+}
+
+function staleFor(confirmedAtMs: number | undefined, nowMs: number): number | undefined {
+  // A clock that was set back says nothing about how long ago that was.
+  return confirmedAtMs === undefined || confirmedAtMs > nowMs ? undefined : nowMs - confirmedAtMs
 }

@@ -36,6 +36,9 @@ export interface RunningTransaction {
   isOutdated: boolean
 }
 
+// How often it is kept in the local store that nothing is new.
+const CONFIRMATION_KEPT_MS = 60_000
+
 const NO_CHANGES: Changes = { pages: new Splinter(), floor: undefined }
 
 /**
@@ -52,6 +55,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   readonly #running = new Set<RunningTransaction>()
   #visible: VolumeState
   #epoch = 0
+  #keptConfirmationMs: number | undefined
   readonly health: RemoteHealth
   /** Told whenever something about the volume has changed. */
   onChange: () => void = () => undefined
@@ -64,6 +68,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     this.store = options.store
     this.queue = options.store.queue
     this.#visible = options.state
+    this.#keptConfirmationMs = options.state.confirmedAtMs
     const { idSource } = options.client
     this.health = new RemoteHealth({ nowMs: () => idSource.nowMs(), onChange: () => this.onChange() })
   }
@@ -124,7 +129,30 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
 
   /** Remembers that a call to the meta store ended well, after which everything that it told is known here. */
   succeeded(operation: RemoteOperation): void {
-    this.health.succeeded(operation, this.#visible.base.lsn >= this.knownHead)
+    this.#visible = this.#confirmed(this.#visible)
+    this.health.succeeded(operation)
+    const sinceMs = (this.#visible.confirmedAtMs ?? 0) - (this.#keptConfirmationMs ?? 0)
+    // Either way: the clock may have been set back.
+    if (Math.abs(sinceMs) >= CONFIRMATION_KEPT_MS) void this.keepConfirmation()
+  }
+
+  /** Keeps in the local store when local reads were last known to be up to date. Where that fails, they look staler next time. */
+  async keepConfirmation(): Promise<void> {
+    await this.queue
+      .run(async () => {
+        const { confirmedAtMs } = this.#state
+        if (confirmedAtMs === this.#keptConfirmationMs) return
+        this.#keptConfirmationMs = confirmedAtMs
+        await this.store.saveConfirmation(this.#state)
+      })
+      .catch(() => undefined)
+  }
+
+  /** A state that an answer has just led to: with this time, unless something newer is known. */
+  #confirmed(state: VolumeState): VolumeState {
+    const { base, remote } = state
+    const head = Math.max(remote?.snapshot.lsn ?? LSN_NONE, this.health.heardLsn)
+    return base.lsn >= head ? { ...state, confirmedAtMs: this.client.idSource.nowMs() } : state
   }
 
   begin(view: View): RunningTransaction {
@@ -178,7 +206,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
       }
       const { pageSize } = answer.snapshot
       if (before.base.lsn !== LSN_NONE) this.#checkPageSize(answer.snapshot)
-      await this.#moveBase({ ...onBase(before, answer.snapshot), pageSize }, answer.changes)
+      await this.#moveBase(this.#confirmed({ ...onBase(before, answer.snapshot), pageSize }), answer.changes)
       // Somebody else has created the volume.
       if (pageSize !== before.pageSize) for (const running of this.#running) running.isOutdated = true
       return true
@@ -211,7 +239,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   acknowledge(attempt: SentAttempt, changes: Changes, snapshot: Snapshot): Promise<void> {
     return this.queue.run(async () => {
       const before = this.#state
-      const after = acknowledged(before, attempt, snapshot)
+      const after = this.#confirmed(acknowledged(before, attempt, snapshot))
       const commits = commitsOf(before, attempt)
       await this.store.acknowledge(before, after, commits, changes)
       this.memory.drop(changes)

@@ -39,11 +39,12 @@ export interface VolumeStatus {
   readonly divergence: Divergence | undefined
   /** What the pages of the volume take up in the local store. */
   readonly localBytes: LocalBytes
-  /** When the meta store last answered, milliseconds since 1970; `undefined`: not since the client was opened. */
+  /** When the meta store last answered a pull, a push or a watch, milliseconds since 1970; `undefined`: not since the volume was opened. */
   readonly answeredAtMs: number | undefined
   /**
-   * How long ago local reads were last known to stand on the newest remote commit, in milliseconds; `undefined`: not since
-   * the client was opened.
+   * How long ago local reads were last known to show the newest remote commit, in milliseconds: they may be so stale. Kept over
+   * a restart; after a crash it may be up to a minute more than it was. `undefined`: nobody knows, since it was never known, or
+   * the clock was set back.
    */
   readonly staleForMs: number | undefined
   /** How new commits are noticed at the moment. */

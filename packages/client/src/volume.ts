@@ -284,6 +284,11 @@ export class Volume {
     await this.#core.queue.idle()
   }
 
+  /** What is kept for the next client when this one is closed. @internal */
+  keepConfirmation(): Promise<void> {
+    return this.#core.keepConfirmation()
+  }
+
   async #push(options: CallOptions): Promise<PushResult> {
     try {
       const result = await this.#pusher.push(this.#ending(options.signal))

@@ -15,7 +15,6 @@ export class RemoteHealth {
   readonly #nowMs: () => number
   readonly #onChange: () => void
   #answeredAtMs: number | undefined
-  #confirmedAtMs: number | undefined
   // One for each operation whose last call failed, oldest first.
   readonly #failures = new Map<RemoteOperation, RemoteFailure>()
   #heardLsn: Lsn = LSN_NONE
@@ -28,11 +27,6 @@ export class RemoteHealth {
   /** When a meta store last answered, milliseconds since 1970. */
   get answeredAtMs(): number | undefined {
     return this.#answeredAtMs
-  }
-
-  /** When local reads were last known to stand on the newest commit. */
-  get confirmedAtMs(): number | undefined {
-    return this.#confirmedAtMs
   }
 
   /** The newest failure of an operation that has not succeeded since; `undefined`: there is none. */
@@ -53,15 +47,10 @@ export class RemoteHealth {
     this.#onChange()
   }
 
-  /**
-   * A call succeeded.
-   *
-   * @param isNewest Whether it showed that local reads stand on the newest commit.
-   */
-  succeeded(operation: RemoteOperation, isNewest: boolean): void {
+  /** A call to the meta store succeeded. */
+  succeeded(operation: RemoteOperation): void {
     this.#failures.delete(operation)
     this.#answeredAtMs = this.#nowMs()
-    if (isNewest) this.#confirmedAtMs = this.#answeredAtMs
     this.#onChange()
   }
 

@@ -54,18 +54,23 @@ export function encodeVolumeInfo(state: VolumeState): Uint8Array {
     basePageCount: state.base.pageCount,
     baseTimestampMs: BigInt(state.base.timestampMs),
     nextSequence: BigInt(state.nextSequence),
+    ...(state.confirmedAtMs !== undefined && { confirmedAtMs: BigInt(state.confirmedAtMs) }),
   })
   return toBinary(VolumeInfoSchema, message)
 }
 
 /** Where a volume stands. Throws {@link ClientError} `LOCAL_STORE_CORRUPT`. */
-export function decodeVolumeInfo(volumeId: VolumeId, bytes: Uint8Array): Pick<VolumeState, 'pageSize' | 'base' | 'nextSequence'> {
+export function decodeVolumeInfo(
+  volumeId: VolumeId,
+  bytes: Uint8Array,
+): Pick<VolumeState, 'pageSize' | 'base' | 'nextSequence' | 'confirmedAtMs'> {
   return decoded('volume', VolumeInfoSchema, bytes, (message) => {
     const pageSize = parsePageSize(message.pageSize)
     const lsn = parseLsn(message.baseLsn)
     const pageCount = checkPageCount(message.basePageCount)
     const base = { volumeId, lsn, pageCount, pageSize, timestampMs: parseLsn(message.baseTimestampMs) }
-    return { pageSize, base, nextSequence: parseLsn(message.nextSequence) }
+    const confirmedAtMs = message.confirmedAtMs === undefined ? undefined : parseLsn(message.confirmedAtMs)
+    return { pageSize, base, nextSequence: parseLsn(message.nextSequence), confirmedAtMs }
   })
 }
 

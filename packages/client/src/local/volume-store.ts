@@ -75,6 +75,13 @@ export class VolumeStore {
     await this.#writer.write(batch, { sync: false })
   }
 
+  /** When local reads were last known to be up to date, if nothing else changes. */
+  async saveConfirmation(state: VolumeState): Promise<void> {
+    const batch = new Batch()
+    batch.put(this.#keys.info, encodeVolumeInfo(state))
+    await this.#writer.write(batch, { sync: false })
+  }
+
   /** One more local commit, with its pages. */
   async addCommit(state: VolumeState, commit: LocalCommit, pages: ReadonlyMap<number, Uint8Array>, sync: boolean): Promise<void> {
     const batch = new Batch()

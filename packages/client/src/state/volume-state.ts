@@ -35,6 +35,8 @@ export interface VolumeState {
   /** A newer commit than the base, and what changed since the base; known, but not stood on. */
   readonly remote: PullAnswer | undefined
   readonly divergence: Divergence | undefined
+  /** At this time, milliseconds since 1970, local reads were known to show the newest remote commit; `undefined`: never. */
+  readonly confirmedAtMs: number | undefined
 }
 
 /** The page count of the local head. */

@@ -2,7 +2,7 @@ import { RemoteError } from '@graft-ts/protocol'
 import { describe, expect, test } from 'vitest'
 import type { VolumeStatus } from '../../src/index.ts'
 import { ALWAYS_ONLINE, runtimeConnectivity } from '../../src/live/connectivity.ts'
-import { ManualTimers, openWorld, outcomeOf, pushedVolume, settle, write } from '../harness.ts'
+import { ManualTimers, openWorld, outcomeOf, PAGE_SIZE, pushedVolume, settle, write } from '../harness.ts'
 
 async function two() {
   const timers = new ManualTimers()
@@ -79,8 +79,11 @@ describe('who listens to the status', () => {
 describe('the status', () => {
   test('says for how long local reads may have been stale', async () => {
     const { timers, world, theirs, mine } = await two()
-    expect(mine.status().staleForMs).toBeUndefined()
+    expect(mine.status().staleForMs).toBeLessThan(1000)
+    world.ids.tick(5000)
+    expect(mine.status().staleForMs).toBeGreaterThanOrEqual(5000)
     await mine.pull()
+    expect(mine.status().staleForMs).toBeLessThan(1000)
     world.ids.tick(5000)
     expect(mine.status().staleForMs).toBeGreaterThanOrEqual(5000)
     const watch = mine.watch()
@@ -101,6 +104,101 @@ describe('the status', () => {
     await write(mine, { 2: 22 })
     world.ids.tick(3000)
     await mine.push()
+    expect(mine.status().staleForMs).toBeLessThan(1000)
+  })
+
+  test('of a volume that nobody has pushed says nothing about that', async () => {
+    const { ours } = await two()
+    const volume = await ours.client.createVolume({ pageSize: PAGE_SIZE })
+    await write(volume, { 1: 1 })
+    expect(volume.status().staleForMs).toBeUndefined()
+    await volume.push()
+    expect(volume.status().staleForMs).toBeLessThan(1000)
+  })
+
+  describe('after a restart', () => {
+    /** What the next client says, that long after what was done. */
+    async function stalenessAfter(
+      todo: (test: Awaited<ReturnType<typeof two>>) => Promise<unknown>,
+      { passMs, isOrderly }: { readonly passMs: number; readonly isOrderly: boolean },
+    ): Promise<number | undefined> {
+      const test = await two()
+      await todo(test)
+      await settle()
+      if (isOrderly) await test.ours.client.close()
+      test.world.ids.tick(passMs)
+      const again = await test.ours.reopen()
+      return (await again.client.openVolume(test.mine.volumeId)).status().staleForMs
+    }
+
+    test('goes on where it was', async () => {
+      const opened = await stalenessAfter(async () => undefined, { passMs: 7000, isOrderly: true })
+      expect(opened).toBeGreaterThanOrEqual(7000)
+      expect(opened).toBeLessThan(8000)
+      const idle = await stalenessAfter(
+        async ({ world, mine }) => {
+          world.ids.tick(40_000)
+          await mine.pull()
+        },
+        { passMs: 7000, isOrderly: true },
+      )
+      expect(idle).toBeLessThan(8000)
+    })
+
+    test.each([
+      { what: 'a pull that brought something', afterMs: 30_000, todo: 'pull-new' },
+      { what: 'a push', afterMs: 30_000, todo: 'push' },
+      { what: 'a pull that brought nothing, if the last was a minute ago', afterMs: 60_000, todo: 'pull' },
+    ])('by a crash counts from $what', async ({ afterMs, todo }) => {
+      const staleForMs = await stalenessAfter(
+        async ({ world, theirs, mine }) => {
+          world.ids.tick(afterMs)
+          if (todo === 'pull-new') await write(theirs, { 1: 11 }).then(() => theirs.push())
+          if (todo === 'push') await write(mine, { 1: 11 }).then(() => mine.push())
+          else await mine.pull()
+        },
+        { passMs: 7000, isOrderly: false },
+      )
+      expect(staleForMs).toBeGreaterThanOrEqual(7000)
+      expect(staleForMs).toBeLessThan(8000)
+    })
+
+    test('is not written again when nothing is known that is not there', async () => {
+      const { ours, mine } = await two()
+      await ours.client.close()
+      const again = await ours.reopen()
+      await again.client.openVolume(mine.volumeId)
+      await again.client.close()
+      expect(again.local.batches).toBe(0)
+    })
+
+    test('does not count what was known to be old', async () => {
+      const staleForMs = await stalenessAfter(
+        async ({ timers, world, theirs, mine }) => {
+          void mine.watch().next()
+          await timers.advance(100)
+          world.ids.tick(90_000)
+          await write(theirs, { 1: 11 })
+          await theirs.push()
+          await timers.advance(10_000)
+          expect(mine.status()).toMatchObject({ sync: 'behind' })
+        },
+        { passMs: 7000, isOrderly: true },
+      )
+      expect(staleForMs).toBeGreaterThanOrEqual(97_000)
+    })
+
+    test('is not known when the clock was set back', async () => {
+      expect(await stalenessAfter(async ({ mine }) => mine.pull(), { passMs: -3_600_000, isOrderly: true })).toBeUndefined()
+    })
+  })
+
+  test('is not held up, nor ended, by a local store that cannot keep it', async () => {
+    const { world, ours, mine } = await two()
+    ours.local.batchesLeft = 0
+    world.ids.tick(60_000)
+    await mine.pull()
+    expect(mine.status()).toMatchObject({ sync: 'synced', lastError: undefined })
     expect(mine.status().staleForMs).toBeLessThan(1000)
   })
 

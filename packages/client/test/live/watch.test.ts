@@ -310,7 +310,8 @@ describe('where the meta store cannot be watched', () => {
         if (method === 'Watch') throw new RemoteError('unsupported', 'METHOD_UNKNOWN', 'no such method')
       }
     })
-    expect(mine.status().staleForMs).toBeUndefined()
+    world.ids.tick(5000)
+    expect(mine.status().staleForMs).toBeGreaterThanOrEqual(5000)
     await timers.advance(100)
     expect(count(world.calls, 'GetSnapshot')).toBe(1)
     expect(mine.status().staleForMs).toBeLessThan(1000)
