@@ -232,53 +232,6 @@ describe('a store that does not answer', () => {
   })
 })
 
-/** Notes how many reads of two stores are under way at a time. */
-function countingReads(...stores: readonly MemoryStore[]): { most: number } {
-  const counted = { most: 0 }
-  let inFlight = 0
-  for (const store of stores) {
-    const get = store.get.bind(store)
-    store.get = async (key, options) => {
-      counted.most = Math.max(counted.most, ++inFlight)
-      await new Promise((resolve) => setImmediate(resolve))
-      inFlight--
-      return get(key, options)
-    }
-  }
-  return counted
-}
-
-test('calls of both object stores together keep to one bound, however many records a cold read needs', async () => {
-  const [segments, commits] = [new MemoryStore(), new MemoryStore()]
-  const stores = { segments, commits }
-  const first = await start({ stores })
-  const client = await openClient({ baseUrl: first.url })
-  const volume = await client.createVolume()
-  // A big commit, which lies in a segment, and many small ones, each of which has to be found and read on its own.
-  const ranges = [[1, 40], ...Array.from({ length: 40 }, (_, i) => [i + 1, i + 1])] as [number, number][]
-  for (const [from, to] of ranges) {
-    await volume.transact((tx) => {
-      for (let pageIndex = from; pageIndex <= to; pageIndex++)
-        if (pageIndex % 3 !== 0 || to > from) tx.write(pageIndex, page(pageIndex))
-    })
-    await volume.push()
-  }
-  await first.close()
-  const counted = countingReads(segments, commits)
-  const readCold = async (limits: ServerOptions['limits']): Promise<number> => {
-    counted.most = 0
-    const { url } = await start({ stores, probe: false, ...(limits !== undefined && { limits }) })
-    const reader = await openClient({ baseUrl: url })
-    const snapshot = (await reader.openVolume(volume.volumeId)).snapshot()
-    const bytes = await Promise.all(Array.from({ length: 40 }, (_, i) => snapshot.read(i + 1)))
-    expect(bytes.map(([byte]) => byte)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
-    snapshot.close()
-    return counted.most
-  }
-  expect(await readCold(undefined)).toBeGreaterThan(3)
-  expect(await readCold({ storeCallsMax: 3 })).toBe(3)
-})
-
 /** A store whose uploads of segments wait for the test. */
 function heldStore() {
   const store = new MemoryStore()
