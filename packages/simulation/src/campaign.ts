@@ -11,6 +11,8 @@ export interface SeedReport {
   readonly counts: readonly (readonly [name: string, count: number])[]
   readonly virtualMs: number
   readonly events: number
+  /** Of everything that happened, in order. */
+  readonly digest: string
 }
 
 /** What came of many seeds. */
@@ -26,8 +28,8 @@ export interface CampaignResult {
 export async function* reportsOf(seeds: Iterable<number>): AsyncGenerator<SeedReport, void, undefined> {
   for (const seed of seeds) {
     const result = await simulate(seed)
-    const { tally, virtualMs, events } = result
-    yield { seed, failure: failureOf(result), counts: tally.entries(), virtualMs, events }
+    const { tally, virtualMs, events, digest } = result
+    yield { seed, failure: failureOf(result), counts: tally.entries(), virtualMs, events, digest }
   }
 }
 

@@ -12,6 +12,7 @@ import type { KnownVolume } from './volumes.ts'
 export interface ClientSetup {
   readonly memoryCacheBytesMax: number
   readonly attemptsMax: number
+  readonly retryDelayMs: number
   readonly hasPrefetcher: boolean
   readonly handles: number
   /** Whether it pulls and pushes by itself, too. */
@@ -21,7 +22,7 @@ export interface ClientSetup {
   /** How many times slower than others it is: far away, if more than 1. */
   readonly slowness: number
   /** The lowest durability of its transactions. */
-  readonly durability: 'memory' | 'local'
+  readonly durability: 'memory' | 'local' | 'remote'
 }
 
 /** One life of a client. */
@@ -92,6 +93,7 @@ export class ClientNode {
         timers: process.timers,
         memoryCacheBytesMax: this.setup.memoryCacheBytesMax,
         attemptsMax: this.setup.attemptsMax,
+        retryDelayMs: this.setup.retryDelayMs,
         ...(this.setup.localBytesMax !== undefined && { localBytesMax: this.setup.localBytesMax }),
         connectivity: { isOnline: () => true, subscribe: () => () => undefined },
         ...(this.setup.isLive && { sync: { intervalMs: 5_000 } }),

@@ -31,6 +31,8 @@ export interface NodeFaults {
 
 /** A world to be simulated: everything about it that does not change while it runs. */
 export interface Scenario {
+  /** Whether one client is far away from a volume that all others write to all the time: it always comes too late. */
+  readonly isContended: boolean
   readonly clients: number
   readonly handlesMax: number
   readonly metaStores: number
@@ -67,12 +69,33 @@ export const FAULTS_MIN = 30
 
 /** Draws a world. */
 export function drawScenario(random: Random): Scenario {
+  const scenario = drawUsual(random)
+  return random.chance(0.08) ? contended(scenario) : scenario
+}
+
+/** Long, and with so few faults of other kinds that a push can lose again and again. */
+function contended(scenario: Scenario): Scenario {
+  const { network, nodes } = scenario
+  return {
+    ...scenario,
+    isContended: true,
+    clients: 5,
+    handlesMax: 2,
+    volumes: scenario.volumes.slice(0, 1),
+    operations: 2 * OPERATIONS_MIN,
+    network: { ...network, requestLost: network.requestLost / 4, replyLost: network.replyLost / 4 },
+    nodes: { ...nodes, crashMs: 40_000, pauseMs: Number.POSITIVE_INFINITY, partitionMs: Number.POSITIVE_INFINITY },
+  }
+}
+
+function drawUsual(random: Random): Scenario {
   // Some worlds are calm and some are not, so that faults are met alone as well as all at once.
   const harshness = random.pick([0.4, 1, 1, 2])
   const share = (most: number): number => (random.chance(0.75) ? random.number() * most * harshness : 0)
   const every = (ms: number): number =>
     random.chance(0.75) ? (ms / harshness) * (0.5 + random.number()) : Number.POSITIVE_INFINITY
   return {
+    isContended: false,
     clients: random.between(2, 6),
     handlesMax: random.between(1, 3),
     metaStores: random.between(1, 3),

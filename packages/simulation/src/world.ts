@@ -97,6 +97,8 @@ export class World {
 
   #clientOf(name: string): ClientNode {
     const random = this.random.fork()
+    const { isContended } = this.scenario
+    const isFar = isContended && name === 'client1'
     return new ClientNode({
       name,
       random,
@@ -106,13 +108,14 @@ export class World {
       merge: random.chance(0.7) ? this.#mergeHookOf(name, random.fork()) : undefined,
       setup: {
         memoryCacheBytesMax: random.pick([1, 16 * 1024, 2 ** 20]),
-        attemptsMax: random.pick([1, 2, 4]),
+        attemptsMax: isFar ? 4 : random.pick([1, 2, 4]),
+        retryDelayMs: isFar ? 1 : 100,
         hasPrefetcher: random.chance(0.4),
         localBytesMax: random.pick([undefined, undefined, 16 * 1024]),
         isLive: random.chance(0.3),
         handles: random.between(1, this.scenario.handlesMax),
-        durability: random.pick(['memory', 'local', 'local']),
-        slowness: random.chance(0.1) ? 20 : 1,
+        durability: isContended ? 'remote' : random.pick(['memory', 'local', 'local']),
+        slowness: isFar || random.chance(0.1) ? 20 : 1,
       },
     })
   }

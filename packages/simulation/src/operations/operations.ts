@@ -135,6 +135,7 @@ export class Operations {
   #outcome(name: OperationName, error: TypedError): void {
     const { tally, onViolation, node } = this.#session
     tally.add(`outcome of ${name}: ${error.code}`)
+    if (error.code === 'PUSH_CONTENDED') tally.add('recovery: push gave way to others')
     const meaning = NEVER[error.code] ?? (error.kind === 'invalid' && error.code !== 'MERGE_PAGE' ? 'I11' : undefined)
     if (meaning !== undefined) onViolation(new Violation(meaning, `${name} of ${node.name} failed with ${textOf(error)}`))
   }

@@ -80,7 +80,7 @@ export class Writing {
   async settle(known: KnownVolume, volume: Volume): Promise<void> {
     if (volume.status().sync !== 'diverged' || this.#session.isBusy(known) || this.#session.isResetting(known))
       return this.push(known, volume)
-    if (this.#session.random.chance(0.4)) return this.#resubmit(known, volume)
+    if (this.#session.random.chance(0.6)) return this.#resubmit(known, volume)
     await this.#session.whileResetting(known, async () => {
       await volume.reset()
       this.dropped(known)

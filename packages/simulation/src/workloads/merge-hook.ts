@@ -7,7 +7,7 @@ import { mustHold, Violation } from '../violation.ts'
 import type { KnownVolume, Volumes } from '../volumes.ts'
 
 /** How often the hook fails, and how often it gives something that is no page. */
-const FAILED = 0.02
+const FAILED = 0.1
 
 /** What a merge hook works with. */
 export interface MergeHookOptions {
