@@ -16,6 +16,8 @@ export interface ObjectFaults {
   readonly deadlineMs: number
   readonly attemptsMax: number
   readonly isHedged: boolean
+  /** Calls that a server has under way at a time. */
+  readonly storeCallsMax: number
 }
 
 /** How often nodes suffer what, on average: milliseconds of virtual time between two of a kind. */
@@ -134,6 +136,7 @@ function drawUsual(random: Random): Scenario {
       deadlineMs: random.pick([2_000, 10_000]),
       attemptsMax: random.pick([1, 3]),
       isHedged: random.chance(0.3),
+      storeCallsMax: random.pick([6, 64]),
     },
     disk: { usualMs: random.pick([1, 1, 10]), failed: share(0.002) },
     shelf: { damaged: share(0.05), swapped: share(0.05), lost: share(0.05), failed: share(0.02) },

@@ -5,6 +5,8 @@ import { ageOnlyRefSigner, allowEverybody } from '@graft-ts/protocol'
 import {
   deadline,
   hedged,
+  type LimitedStore,
+  limited,
   type MeteredStore,
   metered,
   type ObjectStore,
@@ -117,8 +119,12 @@ export class ServerNodeImpl implements ServerNode {
       },
       stores: made.faulty,
       close: () => server.close(),
-      metrics: () => server.metrics() as unknown as Record<string, number>,
-      bounds: server.bounds,
+      metrics: () => ({
+        ...server.metrics(),
+        storeCallsInFlightNow: made.turns.inFlight,
+        storeCallsWaitingNow: made.turns.waiting,
+      }),
+      bounds: { ...server.bounds, storeCallsInFlightNow: this.#ground.scenario.objects.storeCallsMax },
       work: () => ({ requests, storeCalls: callsIn(made.meter.counts) }),
     }
   }
@@ -207,12 +213,13 @@ interface MadeStore {
   readonly store: ObjectStore
   readonly faulty: readonly FaultyStore[]
   readonly meter: MeteredStore
+  readonly turns: LimitedStore
 }
 
 /** The object store as a server sees it: the wrappers of production around the faults. */
 function openStore(process: Process, ground: ServerGround): MadeStore {
   const { storage, scenario, random, isHealed, isStormy } = ground
-  const { rates, stormRates, deadlineMs, attemptsMax, isHedged } = scenario.objects
+  const { rates, stormRates, deadlineMs, attemptsMax, isHedged, storeCallsMax } = scenario.objects
   const { timers, scheduler } = process
   const link = storage.linkOf(process)
   const seed = (): number => random.below(2 ** 31)
@@ -226,13 +233,14 @@ function openStore(process: Process, ground: ServerGround): MadeStore {
   })
   const delay = (ms: number): Promise<void> => scheduler.wait(process, ms, '')
   const meter = metered(stormy)
-  const retried = retrying(deadline(meter, { ms: deadlineMs, timers }), {
+  const turns = limited(deadline(meter, { ms: deadlineMs, timers }), { inFlightMax: storeCallsMax })
+  const retried = retrying(turns, {
     attemptsMax,
     delay,
     random: () => process.random.number(),
   })
   const clock = { nowMs: () => scheduler.nowMs, delay }
-  return { store: isHedged ? hedged(retried, { budget: 0.1, clock }) : retried, faulty: [usual, stormy], meter }
+  return { store: isHedged ? hedged(retried, { budget: 0.1, clock }) : retried, faulty: [usual, stormy], meter, turns }
 }
 
 function callsIn({ bytesRead: _read, bytesWritten: _written, ...calls }: StoreCounts): number {
