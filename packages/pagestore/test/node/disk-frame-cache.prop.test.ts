@@ -116,6 +116,7 @@ test('whatever happens to it, the cache stays within its bound and gives the fra
       for (const each of steps) {
         await world.take(each)
         expect(world.folder.peakBytes).toBeLessThanOrEqual(SMALL_BYTES)
+        expect(world.folder.peakFileBytes).toBeLessThanOrEqual(SMALL.fileBytesMax)
       }
       const failures = world.caches.map((cache) => cache.metrics().failures)
       for (const cache of world.caches) await cache.close()

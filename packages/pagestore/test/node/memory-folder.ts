@@ -20,6 +20,8 @@ export class MemoryFolder implements CacheFolder {
   writeBytesMax = Number.POSITIVE_INFINITY
   /** Most bytes that were in the folder at any time. */
   peakBytes = 0
+  /** The longest that any file was. */
+  peakFileBytes = 0
   openFiles = 0
   #nextId = 1
 
@@ -115,6 +117,7 @@ export class MemoryFolder implements CacheFolder {
 
   #measure(): void {
     this.peakBytes = Math.max(this.peakBytes, this.bytes)
+    for (const { content } of this.files.values()) this.peakFileBytes = Math.max(this.peakFileBytes, content.length)
   }
 }
 

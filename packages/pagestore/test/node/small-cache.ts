@@ -8,6 +8,8 @@ import type { MemoryFolder } from './memory-folder.ts'
 
 /** Eight files of 4,000 bytes. */
 export const SMALL: CacheLayout = { filesMax: 8, fileBytesMax: 4000 }
+/** Frames of 300 bytes that such a file holds, with their headers and the index. */
+export const PER_FILE = 12
 export const SMALL_BYTES = SMALL.filesMax * SMALL.fileBytesMax
 
 // No multiple of anything in the format, so that bytes from the wrong place are seen.
