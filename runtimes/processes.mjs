@@ -54,6 +54,18 @@ export function startOwner(runtime, folder) {
   return startTelling(runtime, [at('owner.mjs'), folder], {})
 }
 
+/**
+ * Runs `pusher.mjs` on Node.
+ *
+ * @returns What it tells; `undefined`: it killed itself before.
+ */
+export async function runPusher(folder, { diesAt, size }, server) {
+  const env = { GRAFT_SERVER: JSON.stringify(server) }
+  const { told, stop } = await startTelling('node', [at('pusher.mjs'), folder, String(diesAt), size], env)
+  if (told !== undefined) await stop()
+  return told
+}
+
 /** Starts a program that tells something on its first line, and then goes on until its standard input ends. */
 async function startTelling(runtime, args, env) {
   const child = start(runtime, args, env)
@@ -72,7 +84,8 @@ async function startTelling(runtime, args, env) {
   const line = createInterface(child.stdout)[Symbol.asyncIterator]()
   const { done, value } = await line.next()
   if (!done) return { told: JSON.parse(value), stop, kill }
-  await stop()
+  const [, signal] = await closed
+  if (signal === 'SIGKILL') return { told: undefined }
   throw new Error(`${args[0]} on ${runtime} did not start`)
 }
 

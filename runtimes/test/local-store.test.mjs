@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runtimes, startOwner } from '../processes.mjs'
+import { runPusher, runtimes, startHost, startOwner } from '../processes.mjs'
+import { newSettings } from '../settings.mjs'
 import { testSkipped } from './results.mjs'
 
 let folder
@@ -12,10 +13,43 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
+// A request and its answer, the attempt before and the acknowledgement after it: at least these.
+const STEPS_MIN = 6
+const STEPS_MAX = 1000
+const PUSHES_MS_MAX = 240_000
 const LOCKED = { refusal: 'conflict LOCAL_STORE_LOCKED' }
 
 describe('a local store of LevelDB', () => {
   for (const runtime of ['node', 'bun', 'deno']) testOn(runtime)
+})
+
+describe('a push', () => {
+  for (const size of ['inline', 'large']) {
+    test(
+      `I6: that was killed at any step, ${size}, goes on with the next process, and commits once`,
+      async () => {
+        const settings = await newSettings()
+        const host = await startHost('node', settings)
+        const server = { baseUrl: host.baseUrl, caller: settings.caller }
+        const pages = size === 'inline' ? [2, 2] : [2, 2, ...Array.from({ length: 18 }, (_, i) => i + 3)]
+        try {
+          for (let diesAt = 0; ; diesAt++) {
+            const place = join(folder, String(diesAt))
+            const survivor = await runPusher(place, { diesAt, size }, server)
+            const told = survivor ?? (await runPusher(place, { diesAt: STEPS_MAX, size }, server))
+            expect({ diesAt, told }).toEqual({ diesAt, told: { lsn: 2, pages, pending: 0 } })
+            if (survivor === undefined) continue
+            // It has come to its end alive: those before were all steps there are.
+            expect(diesAt).toBeGreaterThanOrEqual(STEPS_MIN)
+            break
+          }
+        } finally {
+          await host.stop()
+        }
+      },
+      PUSHES_MS_MAX,
+    )
+  }
 })
 
 function testOn(runtime) {
