@@ -92,6 +92,10 @@ test('a disk that is slower than the frames come: 16 MiB of them wait, the other
   gate.resolve()
   await cache.settled()
   expect(cache.metrics()).toMatchObject({ framesWritten: 64, framesNow: 64 })
+  // What has been written waits no longer.
+  for (const key of keys(101, 164)) cache.write(key, frame)
+  await cache.settled()
+  expect(cache.metrics()).toMatchObject({ framesWritten: 128, framesDropped: 6 })
 })
 
 test('a log that throws harms nothing', async () => {

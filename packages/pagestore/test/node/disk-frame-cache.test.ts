@@ -56,6 +56,9 @@ test('a restart keeps what was there, read from the index of each file', async (
   await fill(first, keys(1, 30))
   await first.close()
   expect(folder.openFiles).toBe(0)
+  // None of them has to be searched.
+  const ends = [...folder.files.values()].map(({ content }) => Buffer.from(content.subarray(-4)).toString())
+  expect(ends).toEqual(['GTKI', 'GTKI', 'GTKI'])
   let reads = 0
   folder.onCall = ({ call }) => void (reads += Number(call === 'read'))
   const second = await openSmall(folder)
@@ -151,6 +154,28 @@ test('a frame that moves on is still there after a restart, once', async () => {
   await cache.close()
   const again = await openSmall(folder)
   expect(await found(again, keys(1, 2))).toEqual(keys(1, 1))
+})
+
+test('a frame that is removed while others move on does not move on', async () => {
+  const folder = new MemoryFolder()
+  const cache = await openSmall(folder)
+  await fill(cache, keys(1, 7 * PER_FILE))
+  await found(cache, keys(1, 2))
+  const gate = Promise.withResolvers<void>()
+  const isReading = Promise.withResolvers<void>()
+  folder.onCall = ({ call }) => {
+    if (call !== 'read') return undefined
+    isReading.resolve()
+    return gate.promise
+  }
+  cache.write('next', frameOf('next'))
+  await isReading.promise
+  cache.remove('frame 2')
+  gate.resolve()
+  await cache.settled()
+  await cache.close()
+  folder.onCall = undefined
+  expect(await found(await openSmall(folder), keys(1, 2))).toEqual(['frame 1'])
 })
 
 test('short files, as restarts leave them, are put together before a full one goes', async () => {
@@ -353,6 +378,7 @@ test('closing waits for reads under way, writes what it was handed, and then fin
   const closing = cache.close().then(() => {
     isClosed = true
   })
+  expect(cache.read('frame 1')).toBeUndefined()
   await new Promise((resolve) => setImmediate(resolve))
   expect(isClosed).toBe(false)
   expect(cache.read('frame 1')).toBeUndefined()
@@ -364,6 +390,30 @@ test('closing waits for reads under way, writes what it was handed, and then fin
   expect(folder.openFiles).toBe(0)
   folder.onCall = undefined
   expect(await found(await openSmall(folder), ['frame 1', 'last', 'too late'])).toEqual(['frame 1', 'last'])
+})
+
+test('closing does not wait for frames to move on: their file stays for another time', async () => {
+  const folder = new MemoryFolder()
+  const cache = await openSmall(folder, {}, { filesMax: 4, fileBytesMax: 8 * 2 ** 20 })
+  // 31 of 256 KiB fit into a file; 15 of them may move on, four at a time.
+  await fill(cache, keys(1, 3 * 31), 2 ** 18)
+  await found(cache, keys(1, 31))
+  const gate = Promise.withResolvers<void>()
+  const isReading = Promise.withResolvers<void>()
+  let reads = 0
+  folder.onCall = ({ call }) => {
+    if (call !== 'read') return undefined
+    reads += 1
+    isReading.resolve()
+    return gate.promise
+  }
+  cache.write('next', frameOf('next', 2 ** 18))
+  await isReading.promise
+  const closing = cache.close()
+  gate.resolve()
+  await closing
+  expect(reads).toBe(4)
+  expect(folder.files.size).toBe(4)
 })
 
 test('frames that are none are not taken', async () => {

@@ -47,7 +47,8 @@ export class MemoryFolder implements CacheFolder {
 
   async list(names: ReadonlySet<string>): Promise<FileFacts[]> {
     await this.onCall?.({ call: 'list' })
-    const files = [...this.files].filter(([name]) => names.has(name))
+    // By name: the order of a folder says nothing about age.
+    const files = [...this.files].filter(([name]) => names.has(name)).sort(([a], [b]) => (a < b ? -1 : 1))
     return files.map(([name, { id, content }]) => ({ name, id, bytes: content.length }))
   }
 

@@ -33,6 +33,7 @@ test('frames of the store go into the frame cache, and come out of it without a 
   expectRight(kept, await kept.readAll())
   expect(kept.store.counts.get).toBe(0)
   expect(kept.pagestore.metrics()).toMatchObject({ framesRead: FRAMES, frameCacheHits: FRAMES, frameCacheMisses: FRAMES })
+  expect(kept.timers.waiting).toBe(0)
 })
 
 test('a page store without memory for frames still reads each frame of the cache once for all who want it', async () => {
