@@ -90,6 +90,31 @@ function contended(scenario: Scenario): Scenario {
   }
 }
 
+function drawRates(share: (most: number) => number): Scenario['objects']['rates'] {
+  return {
+    failBefore: share(0.02),
+    throttle: share(0.01),
+    failAfter: share(0.03),
+    loseRequest: share(0.02),
+    landLate: share(0.02),
+    delay: share(0.05),
+    truncate: share(0.02),
+    flipBit: share(0.02),
+    repeat: share(0.02),
+  }
+}
+
+function drawPageLimits(random: Random): Scenario['pageLimits'] {
+  return {
+    writePagesMax: random.pick([8, 1024]),
+    readPagesMax: random.pick([8, 1024]),
+    writeBytesInFlightMax: random.pick([128 * 1024, 2 ** 26]),
+    writeBytesWaitingMax: random.pick([64 * 1024, 2 ** 26]),
+    getsInFlightMax: random.pick([2, 64]),
+    getsWaitingMax: random.pick([8, 4096]),
+  }
+}
+
 function drawUsual(random: Random): Scenario {
   // Some worlds are calm and some are not, so that faults are met alone as well as all at once.
   const harshness = random.pick([0.4, 1, 1, 2])
@@ -120,17 +145,7 @@ function drawUsual(random: Random): Scenario {
     timeoutMs: random.pick([5_000, 20_000, 60_000]),
     objects: {
       latency: { usualMs: 15, slowShare: 0.03, lateShare: share(0.002), lateMs: 90_000 },
-      rates: {
-        failBefore: share(0.02),
-        throttle: share(0.01),
-        failAfter: share(0.03),
-        loseRequest: share(0.02),
-        landLate: share(0.02),
-        delay: share(0.05),
-        truncate: share(0.02),
-        flipBit: share(0.02),
-        repeat: share(0.02),
-      },
+      rates: drawRates(share),
       stormRates: { failBefore: 0.3, throttle: 0.2, failAfter: 0.2, repeat: 0.2 },
       hintLies: share(0.3),
       deadlineMs: random.pick([2_000, 10_000]),
@@ -150,14 +165,7 @@ function drawUsual(random: Random): Scenario {
       stormMs: every(30_000),
     },
     inlineBytesMax: random.pick([0, 4 * 1024, 16 * 1024]),
-    pageLimits: {
-      writePagesMax: random.pick([8, 1024]),
-      readPagesMax: random.pick([8, 1024]),
-      writeBytesInFlightMax: random.pick([128 * 1024, 2 ** 26]),
-      writeBytesWaitingMax: random.pick([64 * 1024, 2 ** 26]),
-      getsInFlightMax: random.pick([2, 64]),
-      getsWaitingMax: random.pick([8, 4096]),
-    },
+    pageLimits: drawPageLimits(random),
     requestsMax: random.pick([6, 1024, 1024]),
     uploadWindowMs: random.pick([20_000, 120_000, 3_600_000]),
     maxStalenessMs: random.chance(0.2) ? random.pick([100, 1_000]) : 0,
