@@ -2,13 +2,17 @@
 import { createCommitLogs } from '@graft-ts/commit-log'
 import { createMetastore } from '@graft-ts/metastore'
 import { createPagestore } from '@graft-ts/pagestore'
-import { hmacRefSigner, MetaService, PageService, withCors } from '@graft-ts/protocol'
+import { hmacRefSigner, MetaService, PageService, RemoteError, withCors } from '@graft-ts/protocol'
 import { jwtAuthorize } from '@graft-ts/protocol/jwt'
 
 /** Where hosts tell the counters of the meta store. */
 export const METRICS = '/metrics'
 /** An origin whose pages may call. */
 export const ORIGIN = 'https://app.example'
+/** Who sends this header is turned away before the body is read. */
+export const REFUSED = 'x-refused'
+/** How long a body may take: short, so that a test can wait for the end of it. */
+export const BODY_MS_MAX = 3000
 // Short, so that tests hear a heartbeat soon.
 const WATCH = { heartbeatMs: 100, probeMs: 100, probeMsMax: 100 }
 
@@ -29,7 +33,16 @@ export function openStores(
   const shared = { logs: createCommitLogs({ store, cacheBytesMax }), authorize, refs }
   const cors = { origins: [ORIGIN, ...origins] }
   const metastore = createMetastore({ ...shared, watch: WATCH, cors })
-  const pagestore = createPagestore({ ...shared, segments: store, commits: store, cacheBytesMax, limits })
+  const pagestore = createPagestore({
+    ...shared,
+    segments: store,
+    commits: store,
+    cacheBytesMax,
+    limits: { ...limits, bodyMsMax: BODY_MS_MAX },
+    admit({ headers }) {
+      if (headers.has(REFUSED)) throw new RemoteError('exhausted', 'RATE_LIMITED', 'too often', { retryAfterMs: 7 })
+    },
+  })
   const pagesHandler = withCors(pagestore.handler, cors)
   const metricsHandler = withCors(async () => Response.json(metastore.metrics()), cors)
   return {

@@ -1,10 +1,10 @@
-// Node's own HTTP server; the bridge to Request and Response is the one that the package `server` uses.
+// Node's own HTTP server; the bridge to Request and Response is that of the package `server`.
 import { createServer } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+import { nodeListener } from '@graft-ts/server'
 import { HOSTNAME, serve } from './process.mjs'
 
 await serve(async (handle) => {
-  const server = createAdaptorServer({ fetch: handle, overrideGlobalObjects: false, createServer })
+  const server = createServer(nodeListener(handle))
   await new Promise((resolve) => server.listen({ host: HOSTNAME, port: 0 }, resolve))
   const stop = async () => {
     server.closeAllConnections()

@@ -1,7 +1,10 @@
 // The page store over HTTP, through the protocol's own client. Runs wherever there is `fetch`.
 import { pageDescriptionFromWire } from '@graft-ts/protocol'
-import { decodeSegmentRef, FRAME_BYTES_MAX, newVolumeId, systemIdSource } from '@graft-ts/volume'
+import { Splinter } from '@graft-ts/splinter'
+import { decodeSegmentRef, FRAME_BYTES_MAX, idToBytes, newVolumeId, systemIdSource } from '@graft-ts/volume'
 import { equal, ok, refusalOf } from '../checks.mjs'
+import { tokenOf } from '../settings.mjs'
+import { BODY_MS_MAX, REFUSED } from '../stores.mjs'
 import { testCors } from './cors.mjs'
 import { checkOversized, clientsOf, noise, PAGE_SIZE, proposalOf, upTo } from './wire.mjs'
 
@@ -12,6 +15,8 @@ export function testPagestore(server, { describe, test }) {
   describe('pagestore', () => {
     describe('segments', () => segmentTests(server, test))
     describe('reads', () => readTests(server, test))
+    describe('bounds', () => boundTests(server, test))
+    describe('requests by hand', () => byHandTests(server, test))
     describe('rights', () => rightsTests(server, test))
     describe('pages of the web', () => testCors(server, 'graft.v1.PageService/WritePages', test))
   })
@@ -99,6 +104,77 @@ function readTests(server, test) {
       () => clients.write(newVolume(), [1], data),
       () => clients.pages.describe({}),
     )
+  })
+}
+
+function boundTests(server, test) {
+  const clients = clientsOf(server)
+
+  test('more pages than a request may have are refused, and nothing of it is stored', async () => {
+    const { limits } = pageDescriptionFromWire(await clients.pages.describe({}))
+    const volumeId = newVolume()
+    const count = limits.writePagesMax + 1
+    equal(await refusalOf(clients.write(volumeId, upTo(count), new Uint8Array(count * PAGE_SIZE))), 'exhausted SET_TOO_LARGE')
+    await clients.commit(proposalOf(volumeId, 0, { pages: [1], pageCount: 2000 }))
+    equal(await refusalOf(clients.read(volumeId, 1, upTo(limits.readPagesMax + 1))), 'exhausted SET_TOO_LARGE')
+    equal((await clients.read(volumeId, 1, upTo(limits.readPagesMax))).size, limits.readPagesMax)
+  })
+
+  test('an answer comes as a stream, of which a reader may leave the rest', async () => {
+    const volumeId = newVolume()
+    const refs = await clients.write(volumeId, upTo(1000), noise(1000 * PAGE_SIZE, 5))
+    await clients.commit(proposalOf(volumeId, 0, { pages: [], own: upTo(1000), refs }))
+    const request = { volumeId: idToBytes(volumeId), lsn: 1n, wanted: Splinter.fromRange(1, 1000).toBytes() }
+    const groups = []
+    for await (const { writtenLsns } of clients.pages.readPages(request)) groups.push(writtenLsns.length)
+    ok(groups.length > 4, `in ${groups.length} messages`)
+    equal(
+      groups.reduce((sum, count) => sum + count),
+      1000,
+    )
+    for (let i = 0; i < 20; i++) for await (const _ of clients.pages.readPages(request)) break
+    equal((await clients.read(volumeId, 1, upTo(1000))).size, 1000)
+  })
+}
+
+/** What is seen of requests that no client of ours makes. */
+function byHandTests(server, test) {
+  // A page can neither send a header that no store asked for nor, over HTTP/1.1, a body piece by piece.
+  if (globalThis.document !== undefined) return
+  const clients = clientsOf(server)
+
+  test('who is not admitted is refused before the body is read, with kind, code and hint', async () => {
+    const response = await callByHand(server, { headers: { [REFUSED]: 'yes' }, body: new Uint8Array(200_000) })
+    const told = await response.text()
+    equal(response.status, 429)
+    ok(told.includes('RATE_LIMITED') && told.includes('"retryAfterMs":7'), `not what \`admit\` threw: ${told}`)
+    // The body was thrown away, or its connection closed: either way the next call is answered.
+    equal(await refusalOf(clients.pages.describe({})), 'no refusal')
+  })
+
+  // Its fetch gives no answer before it has sent the whole body.
+  if (globalThis.navigator?.userAgent === 'Cloudflare-Workers') return
+  test('a body that does not come to its end is refused when its time is over', async () => {
+    let sender
+    const body = new ReadableStream({ start: (controller) => void (sender = controller) })
+    sender.enqueue(Uint8Array.of(0x0a))
+    const startMs = performance.now()
+    const response = await callByHand(server, { body, duplex: 'half' })
+    const told = await response.text()
+    equal(response.status, 503)
+    ok(told.includes('BODY_TIMEOUT'), `not for its time: ${told}`)
+    ok(performance.now() - startMs > BODY_MS_MAX / 2, 'before its time')
+    equal(await refusalOf(clients.pages.describe({})), 'no refusal')
+  })
+}
+
+/** A write whose request is made by hand, with a token that allows it. */
+async function callByHand({ baseUrl, caller }, { headers = {}, ...init }) {
+  const authorization = `Bearer ${await tokenOf(caller)()}`
+  return fetch(`${baseUrl}/graft.v1.PageService/WritePages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/proto', authorization, ...headers },
+    ...init,
   })
 }
 

@@ -7,7 +7,7 @@ import { SUITES } from '../suites/portable.mjs'
 import { testResults, testSkipped } from './results.mjs'
 
 // All tests of the portable suites but those of what a page cannot do.
-const TESTS = 27
+const TESTS = 29
 const LARGE_PAGES = 60
 
 const { program, missing } = await findChromium()

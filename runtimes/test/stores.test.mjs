@@ -7,7 +7,9 @@ import { MISSING, Miniflare, startWorker } from '../workers.mjs'
 import { testResults, testSkipped } from './results.mjs'
 
 // All tests of the suites; one that registers fewer has lost some.
-const TESTS = 31
+const TESTS = 35
+// A Worker cannot ask for what comes before the end of its own request.
+const TESTS_FROM_WORKERS = TESTS - 1
 // Without `enable_request_signal` a Worker is not told that a reader has gone, and a watch would be kept for ever.
 const ON_R2 = { r2Buckets: ['BUCKET'], compatibilityFlags: ['enable_request_signal'] }
 const DURABLE_OBJECT = { ...ON_R2, durableObjects: { STORES: 'Stores' } }
@@ -28,10 +30,10 @@ for (const { name, runtime, start } of HOSTS) testBetween(`stores on ${name}`, r
 for (const runtime of ['bun', 'deno']) {
   testBetween(`stores asked from ${runtime}`, runtime, () => startHost('node', settings), askFromProcess(runtime))
 }
-testBetween('stores asked from workerd', 'workerd', () => startHost('node', settings), askFromWorker)
+testBetween('stores asked from workerd', 'workerd', () => startHost('node', settings), askFromWorker, TESTS_FROM_WORKERS)
 
 /** Starts a host, runs all suites against it, and stops it whatever came of them; then one test for each result. */
-function testBetween(name, runtime, start, ask) {
+function testBetween(name, runtime, start, ask, atLeast = TESTS) {
   const missing = missingOf(runtime)
   if (missing) {
     testSkipped(name, missing)
@@ -40,7 +42,7 @@ function testBetween(name, runtime, start, ask) {
   describe(name, async () => {
     const host = await start()
     try {
-      testResults(await ask({ baseUrl: host.baseUrl, caller: settings.caller }), TESTS)
+      testResults(await ask({ baseUrl: host.baseUrl, caller: settings.caller }), atLeast)
     } finally {
       await host.stop()
     }

@@ -1,7 +1,7 @@
 export { PagestoreError, type PagestoreErrorCode, type PagestoreErrorKind } from './errors.ts'
 export type { PageMethod, PagestoreEvent, PagestoreLog } from './events.ts'
 export type { FrameCache, FrameCacheMetrics } from './frame-cache.ts'
-export { DEFAULT_LIMITS, type PagestoreLimits } from './limits.ts'
+export { DEFAULT_LIMITS, type PagestoreLimits, WORKER_LIMITS } from './limits.ts'
 export type { PagestoreMetrics } from './metrics.ts'
 export type { PagestoreOptions } from './options.ts'
 export { createPagestore, createPagestoreHandler, type Pagestore } from './pagestore.ts'

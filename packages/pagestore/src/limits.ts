@@ -101,6 +101,29 @@ export const DEFAULT_LIMITS: PagestoreLimits = {
   rangeGapBytesMax: 32 * 1024,
 }
 
+/**
+ * Limits for a Worker, which has 128 MB for all it holds. What callers can make a page store hold with them comes to 56 MiB:
+ * bodies of requests, what writes take beside them, and answers. Frames in memory (`cacheBytesMax`) and what the commit log keeps
+ * come on top of that, 16 MiB each at most.
+ *
+ * A Worker's six connections are a matter of the stores: give them a bound with `limited(store, { inFlightMax: 6 })`.
+ */
+export const WORKER_LIMITS: Partial<PagestoreLimits> = {
+  // A write of 1,024 pages of 4 KiB; what it takes is its request twice.
+  requestBytesMax: 5 * 2 ** 20,
+  bodiesBytesMax: 24 * 2 ** 20,
+  segmentBytesMax: 8 * 2 ** 20,
+  writeBytesInFlightMax: 16 * 2 ** 20,
+  writeBytesWaitingMax: 16 * 2 ** 20,
+  uploadsInFlightMax: 2,
+  answerBytesMax: 4 * 2 ** 20,
+  readBytesInFlightMax: 16 * 2 ** 20,
+  readBytesWaitingMax: 64 * 2 ** 20,
+  rangeBytesMax: 2 ** 20,
+  getsInFlightMax: 4,
+  getsPerRequestMax: 4,
+}
+
 // What the messages of `describe` can say, and what the timers of all runtimes can count to; they fire at once for more.
 const LIMIT_MAX = 2 ** 31 - 1
 // A write takes at most about 110 bytes of the index beside its own pages' share, and the index is one record of 8 MiB.

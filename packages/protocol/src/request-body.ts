@@ -48,8 +48,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#reader === undefined || this.#isOver) return { done: true, value: undefined }
     this.#cancelTimer ??= this.#startTimer(this.#reader)
-    const { done, value } = await this.#reader.read()
-    if (this.#refusal !== undefined) throw this.#refusal
+    const { done, value } = await this.#readPiece(this.#reader)
     if (done) {
       this.#isOver = true
       this.#cancelTimer()
@@ -89,6 +88,17 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     } finally {
       this.#cancelTimer?.()
     }
+  }
+
+  async #readPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+    try {
+      const piece = await reader.read()
+      if (this.#refusal === undefined) return piece
+    } catch (error) {
+      // workerd lets a read fail whose stream is cancelled, where others let it end.
+      throw this.#refusal ?? error
+    }
+    throw this.#refusal
   }
 
   #startTimer(reader: ReadableStreamDefaultReader<Uint8Array>): () => void {

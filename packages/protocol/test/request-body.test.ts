@@ -90,4 +90,23 @@ describe('a body that does not come', () => {
     expect(await text(response)).toContain('429 ')
     expect(commit).not.toHaveBeenCalled()
   })
+
+  test('is refused for that where the read fails whose stream is cancelled, too', async () => {
+    const timers = new OneTimer()
+    const reading = Promise.withResolvers<never>()
+    const cancel = async (): Promise<void> => reading.reject(new Error('cancelled'))
+    const body = { getReader: () => ({ read: () => reading.promise, cancel }) }
+    const headers = new Headers({ 'content-type': 'application/proto' })
+    const request = {
+      method: 'POST',
+      url: 'https://graft.test/graft.v1.MetaService/Pull',
+      headers,
+      body,
+      signal: new AbortController().signal,
+    }
+    const answering = handlerOf({ meta: { pull: () => ({}) } }, 1000, { timers })(request as unknown as Request)
+    await settle()
+    timers.fire()
+    expect(await text(await answering)).toContain('BODY_TIMEOUT')
+  })
 })

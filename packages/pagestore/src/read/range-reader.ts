@@ -96,6 +96,8 @@ export class RangeReader {
       // The race ends the wait, for a store may be deaf to the signal; the signal fires when the last waiter has left.
       const found = await Promise.race([store.get(key, { range, signal }), timeout])
       counters.getBytes += found?.bytes.length ?? 0
+      // An answer with the whole object is what a store sends that does not know ranges.
+      if (found !== undefined && found.bytes.length > range.length) throw tooLong(found.bytes.length, range.length)
       return found
     } catch (error) {
       throw readFailed(error)
@@ -103,6 +105,10 @@ export class RangeReader {
       cancel()
     }
   }
+}
+
+function tooLong(bytes: number, asked: number): PagestoreError {
+  return new PagestoreError('STORE_FAILED', `the store sent more than it was asked for, bytes=${bytes} asked=${asked}`)
 }
 
 /**

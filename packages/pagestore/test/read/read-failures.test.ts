@@ -207,3 +207,21 @@ describe('failures of the store', () => {
     expect(signals[1]?.aborted).toBe(true)
   })
 })
+
+describe('a reply that is longer than the range that was asked for', () => {
+  test.each([
+    ['a byte more', (bytes: Uint8Array<ArrayBuffer>, whole: Uint8Array<ArrayBuffer>) => whole.slice(0, bytes.length + 1)],
+    ['the whole object', (_: Uint8Array<ArrayBuffer>, whole: Uint8Array<ArrayBuffer>) => whole],
+  ])('%s: is refused, kept nowhere, and a later read is answered', async (_, lengthen) => {
+    const { read, scripted, volumeId, lsn, pages, pagestore } = await withVolume(128)
+    scripted.onGet = async (forward, key, options) => {
+      const [found, whole] = await Promise.all([forward(key, options), forward(key)])
+      if (options?.range === undefined || found === undefined || whole === undefined) return found
+      return { ...found, bytes: lengthen(found.bytes, whole.bytes) }
+    }
+    expect(await outcomeOf(read(volumeId, lsn, [1]))).toBe('unavailable STORE_FAILED')
+    expect(pagestore.metrics()).toMatchObject({ cacheBytesNow: 0, framesRead: 0, getsInFlightNow: 0 })
+    scripted.onGet = undefined
+    expect((await read(volumeId, lsn, [1])).get(1)?.bytes).toEqual(pages.get(1))
+  })
+})

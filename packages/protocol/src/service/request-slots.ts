@@ -32,6 +32,11 @@ export class RequestSlots {
     return this.#inAll.size
   }
 
+  /** Principals that have calls under way; of the others nothing is kept. */
+  get principals(): number {
+    return this.#of.size
+  }
+
   /**
    * Counts a call of which nothing is known yet, until its signal fires.
    *

@@ -1,10 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Timers } from '@graft-ts/volume'
 import { ServerError } from '../errors.ts'
 import { urlHost } from './loopback.ts'
-import { sendAnswer } from './node-answer.ts'
-import { nodeRequest } from './node-request.ts'
+import { nodeListener } from './node-listener.ts'
 
 // Longer than clients keep an unused connection, so that none is closed just as a request goes out on it.
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
@@ -52,7 +51,7 @@ export class Listener {
    */
   static async open(options: ListenerOptions): Promise<Listener> {
     const { host, port } = options
-    const server = createServer((incoming, outgoing) => void answer(incoming, outgoing, options))
+    const server = createServer(nodeListener(options.handle, { host: urlHost(host) }))
     server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
     server.maxConnections = options.connectionsMax
     await listen(server, host, port)
@@ -95,27 +94,6 @@ export class Listener {
     this.#cancelSilent = this.#timers.start(() => {
       if (this.#inFlight === 0) this.#server.closeAllConnections()
     }, SILENT_CONNECTION_MS)
-  }
-}
-
-// Without a reason of its own each caller that goes makes an exception, with its stack.
-const CALLER_IS_GONE = 'the connection was closed before the answer was complete'
-
-async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: ListenerOptions): Promise<void> {
-  const abort = new AbortController()
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) abort.abort(CALLER_IS_GONE)
-  })
-  const request = nodeRequest(incoming, urlHost(options.host), abort.signal)
-  const response = request === undefined ? new Response(null, { status: 400 }) : await answerOf(options.handle, request)
-  await sendAnswer(response, outgoing)
-}
-
-async function answerOf(handle: ListenerOptions['handle'], request: Request): Promise<Response> {
-  try {
-    return await handle(request)
-  } catch {
-    return new Response(null, { status: 500 })
   }
 }
 
