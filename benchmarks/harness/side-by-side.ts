@@ -6,8 +6,13 @@ export interface Contest {
   readonly before?: (round: number) => Promise<void>
   readonly ours: (round: number) => Promise<void>
   readonly baseline: (round: number) => Promise<void>
-  /** How often each side runs; the first round warms up and does not count. */
+  /** How often each side runs and is timed. */
   readonly rounds: number
+  /**
+   * How often each side runs before that. Default 1; more where a process is measured that others only ever meet warm, since
+   * whoever has more code needs longer until it is compiled.
+   */
+  readonly warmUpRounds?: number
 }
 
 /** Both sides, in milliseconds. */
@@ -28,7 +33,8 @@ export interface ContestResult extends SideTimes {
  */
 export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
   const samples = { ours: [] as number[], baseline: [] as number[] }
-  for (let round = 0; round <= contest.rounds; round++) {
+  const { warmUpRounds = 1 } = contest
+  for (let round = 0; round < warmUpRounds + contest.rounds; round++) {
     await contest.before?.(round)
     const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true, retainSamples: true })
     // Whoever comes second may find caches warm, or a disk busy.
@@ -38,7 +44,7 @@ export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
     for (const task of await bench.run()) {
       const { result } = task
       if (result.state !== 'completed') throw new Error(`a benchmark did not complete: ${task.name}`)
-      if (round > 0) samples[task.name as keyof typeof samples].push(result.latency.mean)
+      if (round >= warmUpRounds) samples[task.name as keyof typeof samples].push(result.latency.mean)
     }
   }
   const both = (pick: (values: readonly number[]) => number): SideTimes => ({

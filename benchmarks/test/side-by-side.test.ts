@@ -17,6 +17,13 @@ test('the sides take turns, also in who begins, and the first round is run but n
   expect(result.best.baseline).toBeLessThanOrEqual(result.baseline)
 })
 
+test('as many rounds as are asked for warm up, before those that are timed', async () => {
+  const rounds: number[] = []
+  const contest = { rounds: 2, warmUpRounds: 3, baseline: async () => undefined }
+  await timeSideBySide({ ...contest, ours: async (round) => void rounds.push(round) })
+  expect(rounds).toEqual([0, 1, 2, 3, 4])
+})
+
 test('a side that throws fails the benchmark instead of being fast', async () => {
   const broken = timeSideBySide({ rounds: 1, ours: () => Promise.reject(new Error('broken')), baseline: async () => undefined })
   await expect(broken).rejects.toThrow('broken')

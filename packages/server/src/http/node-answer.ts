@@ -4,8 +4,8 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 const WAITING_BYTES_MAX = 512 * 1024
 
 /**
- * Sends an answer. Pieces that are there already leave together; those that are not are asked for only as the reader takes
- * what was sent. Never rejects: an answer that fails on its way ends torn, which its reader can tell.
+ * Sends an answer. One whose pieces are all there leaves at once, with its length; of any other a piece is asked for only as
+ * the reader takes what was sent. Never rejects: an answer that fails on its way ends torn, which its reader can tell.
  */
 export async function sendAnswer(response: Response, outgoing: ServerResponse): Promise<void> {
   const { body } = response
@@ -13,29 +13,68 @@ export async function sendAnswer(response: Response, outgoing: ServerResponse): 
     await body?.cancel().catch(() => undefined)
     return
   }
+  if (body !== null) {
+    await new BodySender(response, body.getReader(), outgoing).send()
+    return
+  }
   outgoing.writeHead(response.status, headersOf(response.headers))
-  if (body === null) outgoing.end()
-  else await sendBody(body.getReader(), outgoing)
+  outgoing.end()
 }
 
-async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, outgoing: ServerResponse): Promise<void> {
-  const leave = (): void => {
-    if (!outgoing.writableFinished) reader.cancel().catch(() => undefined)
+class BodySender {
+  readonly #response: Response
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly #outgoing: ServerResponse
+  // What came before the head has left; `undefined`: it has.
+  #first: Uint8Array[] | undefined = []
+  #firstBytes = 0
+
+  constructor(response: Response, reader: ReadableStreamDefaultReader<Uint8Array>, outgoing: ServerResponse) {
+    this.#response = response
+    this.#reader = reader
+    this.#outgoing = outgoing
   }
-  outgoing.once('close', leave)
-  // A head does not wait for the first piece, or a watch would look unanswered until something happens. Pieces that are
-  // there already come before this runs, and leave together with their head.
-  process.nextTick(() => {
-    if (outgoing.writableLength === 0 && !outgoing.writableEnded) outgoing.flushHeaders()
-  })
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      outgoing.write(next.value)
-      if (outgoing.writableLength > WAITING_BYTES_MAX && !outgoing.destroyed) await roomIn(outgoing)
+
+  async send(): Promise<void> {
+    const reader = this.#reader
+    const outgoing = this.#outgoing
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) reader.cancel().catch(() => undefined)
+    })
+    // Pieces that are there come before this runs. A head does not wait for others, or a watch would look unanswered until
+    // something happens.
+    process.nextTick(() => this.#sendFirst())
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        this.#take(next.value)
+        if (outgoing.writableLength > WAITING_BYTES_MAX && !outgoing.destroyed) await roomIn(outgoing)
+      }
+      this.#sendFirst({ 'content-length': this.#firstBytes })
+      outgoing.end()
+    } catch (error) {
+      outgoing.destroy(error as Error)
     }
-    outgoing.end()
-  } catch (error) {
-    outgoing.destroy(error as Error)
+  }
+
+  #take(piece: Uint8Array): void {
+    if (this.#first === undefined) {
+      this.#outgoing.write(piece)
+      return
+    }
+    this.#first.push(piece)
+    this.#firstBytes += piece.length
+    if (this.#firstBytes > WAITING_BYTES_MAX) this.#sendFirst()
+  }
+
+  #sendFirst(more: OutgoingHttpHeaders = {}): void {
+    const pieces = this.#first
+    const outgoing = this.#outgoing
+    if (pieces === undefined || outgoing.destroyed) return
+    this.#first = undefined
+    const { status, headers } = this.#response
+    outgoing.writeHead(status, { ...headersOf(headers), ...more })
+    if (pieces.length === 0) outgoing.flushHeaders()
+    for (const piece of pieces) outgoing.write(piece)
   }
 }
 

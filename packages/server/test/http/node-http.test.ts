@@ -109,6 +109,19 @@ describe('the body of a request', () => {
   })
 })
 
+/** A stream of pieces, each of which is asked for. */
+function streamOf(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = (async function* () {
+    yield* pieces
+  })()
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const { done, value } = await iterator.next()
+    if (done === true) controller.close()
+    else controller.enqueue(value)
+  }
+  return new ReadableStream({ pull }, { highWaterMark: 0 })
+}
+
 describe('an answer', () => {
   /** A body without an end, and how much of it was asked for. */
   function endless() {
@@ -134,6 +147,31 @@ describe('an answer', () => {
     expect(await untilQuiet(asked)).toBe(first)
     socket.destroy()
     await cancelled
+  })
+
+  test('whose pieces are all there leaves with its length, whatever they are', async () => {
+    const pieces = [1, 0, 300_000, 5].map((length, i) => new Uint8Array(length).fill(i))
+    const { url } = await open(async () => new Response(streamOf(pieces)))
+    const response = await fetch(url)
+    expect([response.headers.get('content-length'), response.headers.get('transfer-encoding')]).toEqual(['300006', null])
+    expect(Buffer.compare(new Uint8Array(await response.arrayBuffer()), Buffer.concat(pieces))).toBe(0)
+  })
+
+  test.each([
+    ['is larger than what may wait', [new Uint8Array(400_000), new Uint8Array(400_000)]],
+    [
+      'is not there yet',
+      (async function* () {
+        yield new Uint8Array(10)
+        await new Promise((resolve) => setImmediate(resolve))
+        yield new Uint8Array(799_990)
+      })(),
+    ],
+  ])('that %s leaves piece by piece', async (_, pieces) => {
+    const { url } = await open(async () => new Response(streamOf(pieces)))
+    const response = await fetch(url)
+    expect([response.headers.get('content-length'), response.headers.get('transfer-encoding')]).toEqual([null, 'chunked'])
+    expect((await response.arrayBuffer()).byteLength).toBe(800_000)
   })
 
   test('begins before its first piece is there', async () => {
