@@ -46,7 +46,9 @@ export class HeadFinder {
   /** Notes that a commit was the newest at some time, because it was just made. */
   seeNewest(lsn: Lsn, atMs: number): void {
     this.see(lsn)
-    this.#knownAtMs = Math.max(this.#knownAtMs, atMs)
+    // A time that has not come yet is of a clock that went back: kept, it would pass for a fresh one once it comes.
+    const isOfAnotherClock = this.#knownAtMs > this.#context.nowMs()
+    if (isOfAnotherClock || atMs > this.#knownAtMs) this.#knownAtMs = atMs
   }
 
   /**

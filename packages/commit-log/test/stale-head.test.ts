@@ -86,4 +86,19 @@ describe('a head that may be stale', () => {
     await log.head({ maxStalenessMs: 1e9 })
     expect(store.counts.get).toBe(1)
   })
+
+  test('a time of a clock that went back is not taken for a fresh one when it comes', async () => {
+    const store = new MemoryStore()
+    const id = volumeId()
+    const clock = { ms: 1000 }
+    const reader = openAt(store, id, clock)
+    const writer = openAt(store, id, { ms: 1000 })
+    await appendAll(writer, 3)
+    await reader.head()
+    clock.ms = 500
+    await reader.head()
+    await writer.append(attemptOf(step([9], 50), 3))
+    clock.ms = 1050
+    expect((await reader.head({ maxStalenessMs: 100 }))?.lsn).toBe(4)
+  })
 })

@@ -5,8 +5,9 @@ import type { VolumeStore } from './volume-store.ts'
 
 // Makes more room than is needed at once, so that not every page that comes drops another.
 const LOW_WATER = 7 / 8
-// The first round may begin in the middle of a volume; then each page is looked at twice, the second time without a mark.
-const ROUNDS_MAX = 3
+// Rounds in which nothing goes before there is nothing that can. The first may begin in the middle of a volume; then each page
+// is looked at twice, the second time without a mark.
+const ROUNDS_IN_VAIN_MAX = 3
 
 /**
  * Keeps what a client has in its local store under a limit: in the background, in small steps that take their turn with
@@ -74,12 +75,15 @@ export class Evictor {
 
   async #run(): Promise<void> {
     this.#stuckAt = undefined
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    // What comes meanwhile takes the place of what went, and is no reason to stop.
+    for (let inVain = 0; inVain < ROUNDS_IN_VAIN_MAX; ) {
+      let freed = 0
       for (const volumeId of this.#rotation()) {
         this.#at = volumeId
-        await this.#sweepVolume(volumeId)
+        freed += await this.#sweepVolume(volumeId)
         if (this.#isDone) return
       }
+      inVain = freed > 0 ? 0 : inVain + 1
     }
     this.#stuckAt = this.#ledger.total.cached
   }
@@ -98,18 +102,22 @@ export class Evictor {
     return this.#closing.aborted || this.#bytes <= this.#low
   }
 
-  /** Goes over one volume, to its last page. */
-  async #sweepVolume(volumeId: VolumeId): Promise<void> {
+  /** Goes over one volume, to its last page. Says how many bytes went. */
+  async #sweepVolume(volumeId: VolumeId): Promise<number> {
+    let freed = 0
     for (let isAtEnd = false; !isAtEnd && !this.#isDone; ) {
       const store = this.#storeOf(volumeId)
-      if (store.bytes.cached === 0) return
+      if (store.bytes.cached === 0) return freed
       try {
-        isAtEnd = await store.queue.run(async () => (await store.pages.evict(this.#bytes - this.#low)).isAtEnd)
+        const step = await store.queue.run(() => store.pages.evict(this.#bytes - this.#low))
+        isAtEnd = step.isAtEnd
+        freed += step.bytes
       } catch (error) {
         if (!isForgotten(error)) throw error
         isAtEnd = true
       }
     }
+    return freed
   }
 }
 
