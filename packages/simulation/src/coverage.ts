@@ -103,7 +103,7 @@ const CHECKS = [
 ]
 
 /** How many seeds it takes before a class that was never met counts as a hole, not as bad luck. */
-export const SEEDS_FOR_COVERAGE = 100
+export const SEEDS_FOR_COVERAGE = 200
 
 /** What happens in any network all the time: it must be met, but a run is worth no more for it. */
 const USUAL = 'network: overtaken'

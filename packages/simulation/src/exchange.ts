@@ -172,17 +172,20 @@ export class Exchange {
   #partsOf(server: Process, how: 'whole' | 'cut off' | 'stalled'): ReadableStream<Uint8Array> {
     const middle = this.#body.length >> 1
     const delayMs = this.#network.delayMs(this.#client, server)
+    let isCancelled = false
     return new ReadableStream({
       start: (controller) => {
         controller.enqueue(this.#body.subarray(0, middle))
         if (how === 'stalled') return
         server.scheduler.after(server, delayMs, '', () => {
-          if (this.#serverSide.signal.aborted) return
+          if (isCancelled || this.#serverSide.signal.aborted) return
           if (how === 'cut off') return controller.error(new TypeError('terminated'))
           controller.enqueue(this.#body.subarray(middle))
           controller.close()
         })
       },
+      // A server that is done with the request takes no more of it.
+      cancel: () => void (isCancelled = true),
     })
   }
 

@@ -72,7 +72,7 @@ export const FAULTS_MIN = 30
 /** Draws a world. */
 export function drawScenario(random: Random): Scenario {
   const scenario = drawUsual(random)
-  return random.chance(0.08) ? contended(scenario) : scenario
+  return random.chance(0.15) ? contended(scenario) : scenario
 }
 
 /** Long, and with so few faults of other kinds that a push can lose again and again. */

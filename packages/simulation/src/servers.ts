@@ -38,6 +38,8 @@ export interface ServerGround {
 }
 
 const LOG_CACHE_BYTES = 2 ** 20
+/** What the largest write holds: a hundred pages of 2 KiB, and their room in a segment. */
+const WRITE_BYTES_MAX = 2 * 100 * 2048
 
 /** What the classes of `faulty` look like from the outside. */
 const FAULT_NAMES: Readonly<Record<FaultClass, string>> = {
@@ -200,7 +202,8 @@ function openPages(
   })
   const bounds = {
     requestsInFlightNow: requestsMax,
-    writeBytesInFlightNow: pageLimits.writeBytesInFlightMax,
+    // What is larger than all that there is room for goes alone.
+    writeBytesInFlightNow: Math.max(pageLimits.writeBytesInFlightMax, WRITE_BYTES_MAX),
     writeBytesWaitingNow: pageLimits.writeBytesWaitingMax,
     getsInFlightNow: pageLimits.getsInFlightMax,
     getsWaitingNow: pageLimits.getsWaitingMax,

@@ -9,13 +9,12 @@ import { Operations } from './operations/operations.ts'
 import { Random } from './random.ts'
 import { FAULTS_MIN } from './scenario.ts'
 import { quiescence } from './scheduler.ts'
+import { setUp } from './set-up.ts'
 import { settle } from './settle.ts'
 import { Tally } from './tally.ts'
 import { textOf } from './texts.ts'
 import { Violation } from './violation.ts'
 import { virtualizeTimers } from './virtual-timers.ts'
-import { instrumented } from './workloads/instrumented.ts'
-import { START_BALANCE } from './workloads/layout.ts'
 import { World } from './world.ts'
 
 const BOUNDS_MS = 500
@@ -96,7 +95,7 @@ class SimulationRun {
 
   async run(): Promise<Violation | undefined> {
     const { world } = this
-    await this.#phase('setting up', () => this.#setUp(), CALM_MS_MAX)
+    await this.#phase('setting up', () => setUp(world), CALM_MS_MAX)
     world.heal(false)
     const chaos = this.#openChaos()
     world.chaos = chaos
@@ -112,38 +111,6 @@ class SimulationRun {
     await this.#phase('coming to agree', () => settle(world), CALM_MS_MAX)
     for (const server of world.servers) server.collect()
     return this.#violation
-  }
-
-  /** The first client makes the volumes, while all is well. */
-  async #setUp(): Promise<void> {
-    const { world } = this
-    const [first] = world.clients
-    if (first === undefined) return
-    const life = await first.start([])
-    for (const volume of world.volumes.all) {
-      const made = await life.client.createVolume({ volumeId: volume.volumeId, pageSize: volume.pageSize })
-      const transaction = world.transactions.begin({
-        client: first.name,
-        volume: volume.number,
-        slot: 0,
-        epoch: 0,
-        isolation: 'serializable',
-        mayBeLost: false,
-        baseLsn: 0,
-      })
-      const { transactions, tally, random } = world
-      const instruments = { transactions, tally, random, onViolation: (violation: unknown) => this.found(violation) }
-      const run = instrumented(instruments, transaction, volume, async (tx) => {
-        for (const account of volume.layout.accounts) tx.write(account, START_BALANCE)
-        tx.write(volume.layout.tail, 0)
-      })
-      const { sequence } = await made.transact(run)
-      transaction.sequence = sequence
-      transaction.state = 'local'
-      await made.push()
-    }
-    await life.client.close()
-    life.process.die()
   }
 
   /** Looks now and then, for as long as the run goes on. */

@@ -25,7 +25,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'head-from-hint',
     breaks: 'linearizability',
-    seed: 26,
+    seed: 1,
     file: 'commit-log/src/head-finder.ts',
     from: 'search.bounds.absent !== search.bounds.present + 1; ) {',
     to: 'search.bounds.absent !== search.bounds.present + 1 && search.bounds.present === LSN_NONE; ) {',
@@ -33,7 +33,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'join-an-older-refresh',
     breaks: 'linearizability',
-    seed: 1,
+    seed: 5,
     file: 'commit-log/src/shared-refresh.ts',
     from: 'if (this.#running === undefined) return this.#start()',
     to: 'if (this.#running !== undefined) return this.#running\n    if (this.#running === undefined) return this.#start()',
@@ -41,7 +41,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'layer-not-cut-by-a-newer-floor',
     breaks: 'I9',
-    seed: 9,
+    seed: 4,
     file: 'commit-log/src/rollup.ts',
     from: 'pages.addAll(upToFloor(section.pages, floor))',
     to: 'pages.addAll(section.pages)',
@@ -49,7 +49,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'order-forgets-what-was-cut-off',
     breaks: 'I9',
-    seed: 26,
+    seed: 1,
     file: 'commit-log/src/order/change-order.ts',
     from: 'if (deepest !== undefined) this.#pages.deleteAbove(deepest.floor)',
     to: '',
@@ -65,7 +65,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'lost-reply-is-success',
     breaks: 'I3',
-    seed: 26,
+    seed: 1,
     file: 'commit-log/src/commit-log.ts',
     from: "if (!isTypedError(error) || error.kind !== 'unknown') throw error",
     to: "if (!isTypedError(error) || error.kind !== 'unknown') throw error\n      if (error.kind === 'unknown') return true",
@@ -81,7 +81,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'publish-before-durable',
     breaks: 'I1',
-    seed: 26,
+    seed: 1,
     file: 'pagestore/src/write/segment-writer.ts',
     from: 'if (assembled !== undefined) await this.#makeDurable(lane, group.segmentId, assembled)',
     to: 'if (assembled !== undefined) void this.#makeDurable(lane, group.segmentId, assembled).catch(() => undefined)',
@@ -89,7 +89,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'reuse-a-segment-id',
     breaks: 'I1',
-    seed: 26,
+    seed: 1,
     file: 'pagestore/src/write/segment-writer.ts',
     from: 'const segmentId = newSegmentId(idSource)',
     to: 'const segmentId = newSegmentId({ nowMs: () => 1, randomBytes: (n) => new Uint8Array(n).fill(idSource.randomBytes(1)[0] & 1) })',
@@ -97,7 +97,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'taken-segment-is-ours',
     breaks: 'I1',
-    seed: 26,
+    seed: 2,
     file: 'pagestore/src/write/upload-segment.ts',
     from: "if (compared.value === 'same') return undefined",
     to: "if (compared.value !== 'other') return undefined",
@@ -105,7 +105,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'forget-attempts-on-the-same-base',
     breaks: 'I6',
-    seed: 27,
+    seed: 3,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [], isRefused: false }), true)',
@@ -113,7 +113,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'new-attempt-while-the-last-is-undecided',
     breaks: 'I6',
-    seed: 27,
+    seed: 2,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [attempt], isRefused: true }), true)',
@@ -121,7 +121,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'attempt-sent-before-it-is-durable',
     breaks: 'I6',
-    seed: 1,
+    seed: 4,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [...state.sent, attempt], isRefused: false }), false)',
@@ -129,7 +129,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'acknowledged-before-its-batch',
     breaks: 'I12',
-    seed: 26,
+    seed: 1,
     file: 'client/src/volume-core.ts',
     from: 'await this.store.addCommit(',
     to: 'void this.store.addCommit(',
@@ -137,7 +137,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'local-commit-without-sync',
     breaks: 'I12',
-    seed: 1,
+    seed: 2,
     file: 'client/src/volume-core.ts',
     from: 'await this.store.addCommit(after, commit, effects.pages, sync)',
     to: 'await this.store.addCommit(after, commit, effects.pages, false)',
@@ -153,7 +153,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'merge-brings-back-what-was-cut-off',
     breaks: 'I5',
-    seed: 2,
+    seed: 1,
     file: 'client/src/state/local-commit.ts',
     from: 'if (commit.floor !== undefined) own.deleteRange(commit.floor + 1, PAGE_INDEX_MAX)',
     to: 'if (commit.floor === PAGE_INDEX_MAX) own.deleteRange(commit.floor + 1, PAGE_INDEX_MAX)',
@@ -161,7 +161,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'floor-ignored-in-the-overlap-test',
     breaks: 'serializability',
-    seed: 2,
+    seed: 4,
     file: 'client/src/state/overlap.ts',
     from: 'return changes.floor !== undefined && (pages.last() ?? 0) > changes.floor',
     to: 'return false',
@@ -169,7 +169,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'only-write-sets-are-checked',
     breaks: 'serializability',
-    seed: 26,
+    seed: 1,
     file: 'client/src/state/overlap.ts',
     from: "return footprint.isolation === 'serializable' && isTouched(footprint.reads, changes)",
     to: 'return false',
@@ -177,7 +177,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'upload-of-an-older-version-is-used',
     breaks: 'I3',
-    seed: 3,
+    seed: 2,
     file: 'client/src/state/volume-state.ts',
     from: 'if (commit.sequence <= upload.lastSequence) continue',
     to: 'if (commit.sequence <= Number.MAX_SAFE_INTEGER) continue',
@@ -193,7 +193,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'pull-leaves-the-cache-as-it-is',
     breaks: 'I4',
-    seed: 26,
+    seed: 1,
     file: 'client/src/read/volume-memory.ts',
     from: 'const remote = this.#remote\n',
     to: 'if (pages.size >= 0) return\n    const remote = this.#remote\n',
@@ -209,7 +209,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'pinned-snapshot-follows-the-base',
     breaks: 'I4',
-    seed: 26,
+    seed: 1,
     file: 'client/src/read/page-reader.ts',
     from: 'const lsn = view.base.lsn\n',
     to: 'const lsn = base().lsn\n',
@@ -225,7 +225,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'eviction-drops-what-is-not-pushed',
     breaks: 'I12',
-    seed: 1,
+    seed: 3,
     file: 'client/src/local/page-entries.ts',
     from: "if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')",
     to: "for await (const [kept] of this.#database.entries(this.#keys.localPages)) batch.remove(kept)\n      if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')",
@@ -257,7 +257,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'kept-frame-is-believed',
     breaks: 'I11',
-    seed: 1,
+    seed: 3,
     file: 'pagestore/src/read/kept-frames.ts',
     from: 'counters.frameCacheRejected += 1',
     to: 'counters.frameCacheRejected += 1\n        return new Uint8Array(frame)',
@@ -271,12 +271,12 @@ export const BUGS: readonly Bug[] = [
     to: 'this.#used -= Math.min(amount, 0)\n      this.#admitWaiters()',
   },
   {
-    name: 'sync-by-itself-gives-up',
+    name: 'sync-by-itself-notices-nothing',
     breaks: 'liveness',
     seed: 1,
     file: 'client/src/live/auto-sync.ts',
-    from: 'if (this.#nextStep() !== undefined) this.#wake(',
-    to: 'if (this.#nextStep() !== undefined && this.#failures < 2) this.#wake(',
+    from: 'if (step !== undefined) this.#wake(',
+    to: 'if (step === undefined) this.#wake(',
   },
   {
     name: 'unknown-outcome-is-a-refusal',

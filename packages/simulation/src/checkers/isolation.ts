@@ -1,7 +1,7 @@
 import type { ClientId } from '@graft-ts/volume'
 import type { Run } from '../model/transactions.ts'
 import type { VolumeModel } from '../model/volume-model.ts'
-import type { WorkingState } from '../model/working-state.ts'
+import { WorkingState } from '../model/working-state.ts'
 import { mustHold } from '../violation.ts'
 
 /**
@@ -68,14 +68,17 @@ export function checkSnapshotIsolation(run: Run, model: VolumeModel, own: Readon
     run.baseLsnMax,
     ranges.reduce((most, { to }) => Math.max(most, to), 0),
   )
-  for (const operation of run.operations) {
-    if (operation.type !== 'write' || run.merged.has(operation.pageIndex)) continue
-    const changedAt = model.lastChange(operation.pageIndex, clientId)
+  // What it wrote and then cut off itself overwrites nothing.
+  const left = new WorkingState({ pageCount: Number.POSITIVE_INFINITY, pages: new Map() })
+  left.apply(run)
+  for (const pageIndex of left.written.keys()) {
+    if (run.merged.has(pageIndex)) continue
+    const changedAt = model.lastChange(pageIndex, clientId)
     mustHold(
       changedAt <= newest,
       'snapshot isolation',
       () =>
-        `run ${run.stamp} of ${run.transaction.client} overwrote page ${operation.pageIndex}, changed at ${changedAt}, and stood on ${newest} at most`,
+        `run ${run.stamp} of ${run.transaction.client} overwrote page ${pageIndex}, changed at ${changedAt}, and stood on ${newest} at most`,
     )
   }
 }

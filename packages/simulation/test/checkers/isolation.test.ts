@@ -71,6 +71,16 @@ describe('snapshot isolation', () => {
     expect(() => checkSnapshotIsolation(blind(2), history.model, NONE, history.clientIds[0])).not.toThrow()
   })
 
+  test('what it cut off itself overwrites nothing', () => {
+    const history = threeCommits()
+    const { transaction } = history.run({ isolation: 'snapshot', baseLsn: 1 })
+    const cutOff = { ...history.transactions.beginRun(transaction, 3), baseLsnMax: 2 }
+    cutOff.operations.push({ type: 'write', pageIndex: 21, content: page(cutOff.stamp) })
+    expect(() => checkSnapshotIsolation(cutOff, history.model, NONE)).toThrow('snapshot isolation')
+    cutOff.operations.push({ type: 'page-count', pageCount: 20 })
+    expect(() => checkSnapshotIsolation(cutOff, history.model, NONE)).not.toThrow()
+  })
+
   test('a run that runs again stands on what was there by then', () => {
     const history = threeCommits()
     const { transaction } = history.run({ isolation: 'snapshot', baseLsn: 1 })
