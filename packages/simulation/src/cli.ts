@@ -1,10 +1,12 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { plantBug } from './bugs/plant.ts'
-import type { SeedReport } from './campaign.ts'
+import type { CampaignResult, SeedReport } from './campaign.ts'
 import { keepSeed, readKeptSeeds } from './kept-seeds.ts'
 
-const USAGE = `npm run sim -- [--from N] [--seeds K | --minutes M] [--jobs J] [--stop] [--bug NAME] [--log]
+const USAGE = `npm run sim -- [--from N] [--seeds K | --minutes M] [--jobs J] [--stop] [--bug NAME] [--log] [--write]
 
   --from N      the first seed; default 1
   --seeds K     how many; default 200
@@ -12,8 +14,10 @@ const USAGE = `npm run sim -- [--from N] [--seeds K | --minutes M] [--jobs J] [-
   --jobs J      in how many processes; default: one for each processor
   --stop        ends at the first seed that fails
   --bug NAME    with a mistake in the product, which has to be found: ends at the first seed that fails
+  --write       puts what was survived into the README at the root, if nothing was found
   --log         prints every event of each seed, and the stack of what went wrong`
 
+const README = fileURLToPath(new URL('../../../README.md', import.meta.url))
 const PROGRESS_MS = 5_000
 const MANY = 1_000_000_000
 
@@ -26,6 +30,7 @@ const { values } = parseArgs({
     stop: { type: 'boolean', default: false },
     bug: { type: 'string' },
     log: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     // How processes of one run speak with each other.
     json: { type: 'boolean', default: false },
@@ -99,7 +104,17 @@ async function run(): Promise<boolean> {
   for (const { seed, message } of result.failures) print(`failed: seed ${seed}: ${message}\n  ${replayCommand(seed)}`)
   const holes = values.bug === undefined ? holesOf(result) : []
   for (const hole of holes) print(hole)
-  return result.failures.length === 0 && holes.length === 0
+  const isWell = result.failures.length === 0 && holes.length === 0
+  if (values.write && isWell) await writeTable(result)
+  return isWell
+}
+
+async function writeTable(result: CampaignResult): Promise<void> {
+  const { faultTable, withFaultTable } = await import('./fault-table.ts')
+  const share = values.minutes === undefined ? `--seeds ${values.seeds}` : `--minutes ${values.minutes}`
+  const command = `npm run sim -- --from ${values.from} ${share}`
+  const table = faultTable(result, command, new Date().toISOString().slice(0, 10))
+  writeFileSync(README, withFaultTable(readFileSync(README, 'utf8'), table))
 }
 
 async function main(): Promise<boolean> {

@@ -113,6 +113,23 @@ export function faultsIn(tally: Tally): number {
   return sumOf(tally, (name) => name !== USUAL && FAULT_GROUPS.some((group) => name.startsWith(group)))
 }
 
+/** Faults of one kind: where they strike, how many there were, and how many of each class. */
+export interface FaultGroup {
+  readonly group: string
+  readonly total: number
+  readonly classes: readonly (readonly [name: string, count: number])[]
+}
+
+/** All faults, by where they strike. */
+export function faultGroups(tally: Tally): FaultGroup[] {
+  return FAULT_GROUPS.map((prefix) => {
+    const classes = tally.entries().flatMap(([name, count]): [string, number][] => {
+      return name.startsWith(prefix) && name !== USUAL ? [[name.slice(prefix.length), count]] : []
+    })
+    return { group: prefix.replace(': ', ''), total: classes.reduce((sum, [, count]) => sum + count, 0), classes }
+  })
+}
+
 /** How many checks were made. */
 export function checksIn(tally: Tally): number {
   return sumOf(tally, (name) => name.startsWith('checks: '))
