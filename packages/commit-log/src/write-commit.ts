@@ -1,5 +1,6 @@
 import {
   type CommitRecord,
+  concatBytes,
   decodeCommit,
   encodeCommit,
   encodeRun,
@@ -51,7 +52,7 @@ export async function writeCommit(
     inline: inline?.frames,
   }
   const sealed = encodeCommit(record)
-  const body = inline === undefined ? sealed : join([sealed, ...inline.parts])
+  const body = inline === undefined ? sealed : concatBytes([sealed, ...inline.parts])
   // As readers will see it: a record that they refuse must not be created, for no commit could follow it. And what is kept
   // of it holds on to its own bytes alone, not to the request that the attempt came in.
   return { record: decodeCommit(sealed).record, sealed, body }
@@ -67,17 +68,7 @@ async function inlineFrames(
   const run = await encodeRun({ volumeId, pageSize, pages: inline.pages, data: inline.data }, commitId, codec)
   return {
     ref: { segmentId: undefined, pages: inline.pages, offset: 0, frames: run.frames },
-    frames: { byteLength: run.byteLength, hash: sha256(join(run.parts)) },
+    frames: { byteLength: run.byteLength, hash: sha256(concatBytes(run.parts)) },
     parts: run.parts,
   }
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
 }

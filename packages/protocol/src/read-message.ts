@@ -1,4 +1,5 @@
 import { type DescMethod, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import { concatBytes } from '@graft-ts/volume'
 import { inspectorOf } from './bounded-body.ts'
 import { ENVELOPE_BYTES, lengthInEnvelope } from './envelope.ts'
 import { ProtocolError } from './errors.ts'
@@ -32,7 +33,7 @@ export async function readMessage<Method extends DescMethod>(
     chunks.push(chunk)
     byteLength += chunk.length
     if (isEnveloped && expected === undefined && byteLength >= ENVELOPE_BYTES) {
-      expected = lengthIn(concat(chunks, byteLength), requestBytesMax)
+      expected = lengthIn(joined(chunks), requestBytesMax)
     }
     checkedLength(byteLength - headBytes, requestBytesMax)
   }
@@ -41,7 +42,7 @@ export async function readMessage<Method extends DescMethod>(
     throw invalid('not one whole message')
   }
   try {
-    const content = concat(chunks, byteLength).subarray(headBytes)
+    const content = joined(chunks).subarray(headBytes)
     return fromBinary(method.input, content, { readUnknownFields: false }) as MessageShape<Method['input']>
   } catch (cause) {
     throw new ProtocolError('MESSAGE_INVALID', 'the message cannot be read', { cause })
@@ -58,15 +59,9 @@ function checkedLength<Length extends number | undefined>(length: Length, bytesM
   throw new ProtocolError('MESSAGE_TOO_LARGE', `a message is too large, bytes=${length} most=${bytesMax}`)
 }
 
-function concat(chunks: readonly Uint8Array[], byteLength: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array
-  const bytes = new Uint8Array(byteLength)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
-  }
-  return bytes
+/** The bytes of all pieces; of a single one the piece itself. */
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : concatBytes(chunks)
 }
 
 function invalid(message: string): ProtocolError {

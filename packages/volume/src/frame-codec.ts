@@ -1,3 +1,4 @@
+import { concatBytes } from './concat-bytes.ts'
 import { SegmentError, VolumeError } from './errors.ts'
 
 /** How pages are stored in a frame. */
@@ -66,12 +67,8 @@ async function compressed(raw: Uint8Array, format: StreamFormat): Promise<Uint8A
   const stream = openStream(CompressionStream, format)
   if (stream === undefined) throw new VolumeError('CODEC_UNSUPPORTED', `this runtime does not compress, format=${format}`)
   const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of through(raw, stream)) {
-    chunks.push(chunk)
-    length += chunk.length
-  }
-  return concat(chunks, length)
+  for await (const chunk of through(raw, stream)) chunks.push(chunk)
+  return concatBytes(chunks)
 }
 
 async function expanded(stored: Uint8Array, rawBytes: number, format: StreamFormat): Promise<Uint8Array<ArrayBuffer>> {
@@ -129,14 +126,4 @@ async function* through(
     await reader.cancel().catch(() => undefined)
     await written
   }
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
-  }
-  return bytes
 }

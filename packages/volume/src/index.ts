@@ -7,6 +7,7 @@ export {
   type InlineFrames,
   snapshotOf,
 } from './commit.ts'
+export { concatBytes } from './concat-bytes.ts'
 export {
   type ErrorKind,
   isErrorKind,
