@@ -28,7 +28,6 @@ export const DEFAULT_LIMITS: MetastoreLimits = {
 }
 
 const UINT32_MAX = 0xffffffff
-// What the timers of all runtimes can count to; they fire at once for more.
 // A signed ref has four fields and is one itself; a watched volume has two.
 const FIELDS_PER_REF = 5
 const FIELDS_PER_VOLUME = 3

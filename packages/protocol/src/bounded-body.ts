@@ -1,4 +1,5 @@
 import type { DescMethod } from '@bufbuild/protobuf'
+import { ENVELOPE_BYTES, lengthInEnvelope } from './envelope.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
 import { FieldCounter } from './field-counter.ts'
 
@@ -7,9 +8,6 @@ import { FieldCounter } from './field-counter.ts'
  * is kept small enough for their number not to matter.
  */
 const JSON_BYTES_MAX = 64 * 1024
-
-const ENVELOPE_BYTES = 5
-const ENVELOPE_LENGTH_OFFSET = 1
 
 /** Looks at the bytes of a body as they arrive. Throws {@link ProtocolError} to refuse it. */
 export type Inspect = (chunk: Uint8Array) => void
@@ -57,14 +55,14 @@ function byteCounter(bytesMax: number): Inspect {
 
 /** A call with a stream of answers is made by one message in an envelope; each further one would be decoded for nothing. */
 function insideEnvelope(inspect: Inspect): Inspect {
-  const header = new DataView(new ArrayBuffer(ENVELOPE_BYTES))
+  const head = new Uint8Array(ENVELOPE_BYTES)
   let position = 0
   return (chunk) => {
     let offset = 0
-    for (; position < ENVELOPE_BYTES && offset < chunk.length; offset++) header.setUint8(position++, chunk[offset] as number)
+    for (; position < ENVELOPE_BYTES && offset < chunk.length; offset++) head[position++] = chunk[offset] as number
     const content = chunk.subarray(offset)
     position += content.length
-    if (position > ENVELOPE_BYTES + header.getUint32(ENVELOPE_LENGTH_OFFSET)) {
+    if (position > ENVELOPE_BYTES + lengthInEnvelope(head)) {
       throw new ProtocolError('MESSAGE_INVALID', 'a call of more than one message')
     }
     inspect(content)

@@ -47,7 +47,6 @@ export interface HttpTransportOptions {
 }
 
 const TIMEOUT_MS_DEFAULT = 60_000
-// What the timers of all runtimes can count to; they fire at once for more.
 // What Connect takes for "never".
 const NO_TIMEOUT_MS = 0
 const WRITES: ReadonlySet<string> = new Set([MetaService.method.commit.name, PageService.method.writePages.name])

@@ -20,7 +20,6 @@ export type SyncSettings = Required<SyncOptions>
 const NAMES: OptionNames<SyncOptions> = { pull: true, push: true, pushDelayMs: true, intervalMs: true }
 const NONE: SyncSettings = { pull: false, push: false, pushDelayMs: 20, intervalMs: 10_000 }
 const DEFAULTS: SyncSettings = { ...NONE, pull: true, push: true }
-// What the timers of all runtimes can count to.
 
 /** Fills in the defaults; without options nothing is done by itself. Throws {@link ClientError} `CLIENT_OPTIONS`. */
 export function syncSettings(options: SyncOptions | undefined): SyncSettings {
