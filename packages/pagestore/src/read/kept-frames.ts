@@ -1,6 +1,7 @@
 import { decodeFrame, type FrameCodec, isTypedError, type Timers } from '@graft-ts/volume'
 import type { PagestoreLog } from '../events.ts'
 import type { FrameCache } from '../frame-cache.ts'
+import { inTime } from '../in-time.ts'
 import type { Counters } from '../metrics.ts'
 import type { FrameTarget } from './read-plan.ts'
 
@@ -65,17 +66,11 @@ export class KeptFrames {
   /** What the cache gives; `undefined` if it fails, or takes longer than the object store would. */
   async #inTime(reading: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
     const { counters, timers, timeoutMs } = this.#options
-    let cancel = (): void => undefined
-    const late = new Promise<never>((_, reject) => {
-      cancel = timers.start(() => reject(new Error('the frame cache is late')), timeoutMs)
-    })
     try {
-      return await Promise.race([reading, late])
+      return await inTime(reading, { timers, ms: timeoutMs, error: () => new Error('the frame cache is late') })
     } catch {
       counters.frameCacheFailures += 1
       return undefined
-    } finally {
-      cancel()
     }
   }
 

@@ -2,6 +2,7 @@ import type { ObjectStore, StoredObject } from '@graft-ts/storage-adapters'
 import { isTypedError, SegmentError, storeKeys, type Timers, type VolumeId } from '@graft-ts/volume'
 import { Budget } from '../budget.ts'
 import { PagestoreError, storeFailure } from '../errors.ts'
+import { inTime } from '../in-time.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
 import type { SegmentScope } from '../write/segment-writer.ts'
@@ -86,23 +87,17 @@ export class RangeReader {
   ): Promise<StoredObject | undefined> {
     const { counters, limits, timers } = this.#options
     counters.gets += 1
-    let cancel = (): void => undefined
-    const timeout = new Promise<never>((_, reject) => {
-      const run = (): void =>
-        reject(new PagestoreError('STORE_FAILED', `the store did not answer in time, ms=${limits.getTimeoutMs}`))
-      cancel = timers.start(run, limits.getTimeoutMs)
-    })
+    const ms = limits.getTimeoutMs
+    const error = (): PagestoreError => new PagestoreError('STORE_FAILED', `the store did not answer in time, ms=${ms}`)
     try {
-      // The race ends the wait, for a store may be deaf to the signal; the signal fires when the last waiter has left.
-      const found = await Promise.race([store.get(key, { range, signal }), timeout])
+      // The limit ends the wait, for a store may be deaf to the signal; the signal fires when the last waiter has left.
+      const found = await inTime(store.get(key, { range, signal }), { timers, ms, error })
       counters.getBytes += found?.bytes.length ?? 0
       // An answer with the whole object is what a store sends that does not know ranges.
       if (found !== undefined && found.bytes.length > range.length) throw tooLong(found.bytes.length, range.length)
       return found
-    } catch (error) {
-      throw readFailed(error)
-    } finally {
-      cancel()
+    } catch (failure) {
+      throw readFailed(failure)
     }
   }
 }
