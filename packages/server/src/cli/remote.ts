@@ -5,6 +5,7 @@ import { type EmbeddedTransport, embedded } from '@graft-ts/embedded'
 import { type GraftTransport, httpTransport } from '@graft-ts/protocol'
 import type { ObjectStore } from '@graft-ts/storage-adapters'
 import { createNodeFrameCodec } from '@graft-ts/volume/node'
+import { baseUrl } from './base-url.ts'
 import { CliError } from './errors.ts'
 import type { CliIo } from './io.ts'
 import { openStore } from './open-store.ts'
@@ -55,15 +56,6 @@ export function chooseRemote(options: RemoteOptions): Remote {
     pagesBaseUrl: pagesServer === undefined ? undefined : baseUrl(pagesServer, '--pages-server'),
     allowPlainToken,
   }
-}
-
-function baseUrl(text: string, name: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new CliError('USAGE', `${name} must be an address that begins with http:// or https://, got=${text}`)
-  }
-  if (url.search !== '' || url.hash !== '') throw new CliError('USAGE', `${name} must not have a query or fragment, got=${text}`)
-  return url.href.replace(/\/+$/, '')
 }
 
 /** Where the client keeps its own data by default, and how that is found out. */

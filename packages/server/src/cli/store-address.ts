@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { baseUrl, withoutSecrets } from './base-url.ts'
 import { CliError } from './errors.ts'
 
 /** A bucket of a server that speaks S3. */
@@ -37,9 +38,7 @@ export function parseStoreAddress(text: string): StoreAddress {
   if (url === undefined || url.protocol !== 's3:' || url.hostname === '' || url.port !== '' || url.hash !== '') {
     throw usage('is a folder, or s3://BUCKET/PREFIX', withoutSecrets(text))
   }
-  if (url.username !== '' || url.password !== '') {
-    throw usage('must not hold credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY', withoutSecrets(text))
-  }
+  if (url.username !== '' || url.password !== '') throw credentials(text)
   const settings = settingsOf(url)
   const endpoint = endpointOf(settings.endpoint)
   return {
@@ -82,11 +81,9 @@ function prefixOf({ pathname }: URL): string {
 
 function endpointOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '') {
-    throw usage('takes an endpoint that is an address, http:// or https://', withoutSecrets(text))
-  }
-  return url.href.replace(/\/+$/, '')
+  const endpoint = baseUrl(text, 'the endpoint of --store')
+  if (new URL(endpoint).username !== '') throw credentials(endpoint)
+  return endpoint
 }
 
 function choose<T extends string>(name: Setting, value: string, choices: readonly [T, T]): T {
@@ -95,10 +92,11 @@ function choose<T extends string>(name: Setting, value: string, choices: readonl
   throw usage(`takes ${choices.join(' or ')} for ${name}`, value)
 }
 
-function usage(what: string, got: string): CliError {
-  return new CliError('USAGE', `--store ${what}, got=${got}`)
+function credentials(address: string): CliError {
+  const what = 'must not hold credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+  return usage(what, withoutSecrets(address))
 }
 
-function withoutSecrets(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, '//…@')
+function usage(what: string, got: string): CliError {
+  return new CliError('USAGE', `--store ${what}, got=${got}`)
 }
