@@ -20,6 +20,7 @@ export {
   type ObjectInfo,
   type ObjectStore,
   type StoreCapabilities,
+  type StoreCondition,
   type StoredObject,
   type WriteResult,
 } from './object-store.ts'
@@ -34,7 +35,7 @@ export {
   type StoreCost,
   type StorePrices,
 } from './prices.ts'
-export { type ProbeOptions, probe, type StoreCondition } from './probe.ts'
+export { type ProbeOptions, probe } from './probe.ts'
 export { type RetryingOptions, retrying } from './retrying.ts'
 export { type GetStreamOptions, getStream, type StreamedObject } from './streamed.ts'
 export type { StoreTimers } from './timers.ts'

@@ -19,6 +19,7 @@ import {
   type ObjectStore,
   resolveRange,
   type StoreCapabilities,
+  type StoreCondition,
   type StoredObject,
   unsupportedError,
   type WriteResult,
@@ -29,7 +30,7 @@ export interface MemoryStoreOptions {
   /** The largest object, in bytes; default 1 GiB. */
   readonly objectBytesMax?: number
   /** Switches abilities off, to test what callers do about it. All are on by default. */
-  readonly without?: readonly ('create' | 'compareAndSwap' | 'conditionalDelete')[]
+  readonly without?: readonly StoreCondition[]
 }
 
 interface Held {

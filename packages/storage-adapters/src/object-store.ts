@@ -23,6 +23,9 @@ export interface StoreCapabilities {
   readonly keyBytesMax: number
 }
 
+/** A condition that a store may keep; the name of its capability. */
+export type StoreCondition = 'create' | 'compareAndSwap' | 'conditionalDelete'
+
 /** Options of every call. */
 export interface CallOptions {
   /**

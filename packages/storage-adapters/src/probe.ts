@@ -1,11 +1,8 @@
 import { StoreError } from './errors.ts'
-import type { CallOptions, ObjectStore } from './object-store.ts'
+import type { CallOptions, ObjectStore, StoreCondition } from './object-store.ts'
 import { createOnce, deleteOnce, listFresh, readPart, swapBack, swapOnce } from './probe/one-caller.ts'
 import { raceCreators, raceDeletion, raceSwaps } from './probe/races.ts'
 import { Scratch } from './probe/scratch.ts'
-
-/** A condition that a store may keep; the name of its capability. */
-export type StoreCondition = 'create' | 'compareAndSwap' | 'conditionalDelete'
 
 /** Options of {@link probe}. */
 export interface ProbeOptions extends CallOptions {

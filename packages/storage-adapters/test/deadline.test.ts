@@ -5,6 +5,7 @@ import { StoreError } from '../src/errors.ts'
 import { MemoryStore } from '../src/memory.ts'
 import type { CallOptions, ObjectStore, StoredObject } from '../src/object-store.ts'
 import { retrying } from '../src/retrying.ts'
+import { countedSignal } from './counted-signal.ts'
 import { HandTimers } from './hand-timers.ts'
 
 const BODY = new Uint8Array(3)
@@ -100,21 +101,12 @@ test('a store that reports being stopped does not turn a deadline into an abort'
 test('leaves neither timers nor listeners behind when calls end in time', async () => {
   const timers = new HandTimers()
   const store = deadline(new MemoryStore(), { ms: 100, timers })
-  let listeners = 0
-  const { signal } = new AbortController()
-  const counted = new Proxy(signal, {
-    get(target, name) {
-      if (name === 'addEventListener') listeners++
-      if (name === 'removeEventListener') listeners--
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  await store.put('k', BODY, { signal: counted })
-  expect(await store.get('k', { signal: counted })).toMatchObject({ size: 3 })
-  await expect(store.create('k', BODY, { signal: counted })).rejects.toMatchObject({ code: 'STORE_EXISTS' })
-  await expect(store.get('', { signal: counted })).rejects.toMatchObject({ code: 'STORE_KEY' })
-  expect([timers.count, listeners]).toEqual([0, 0])
+  const { signal, count } = countedSignal()
+  await store.put('k', BODY, { signal })
+  expect(await store.get('k', { signal })).toMatchObject({ size: 3 })
+  await expect(store.create('k', BODY, { signal })).rejects.toMatchObject({ code: 'STORE_EXISTS' })
+  await expect(store.get('', { signal })).rejects.toMatchObject({ code: 'STORE_KEY' })
+  expect([timers.count, count()]).toEqual([0, 0])
 })
 
 test('each attempt of a retrying store around it has the time', async () => {

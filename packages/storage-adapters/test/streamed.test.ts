@@ -2,24 +2,9 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../src/memory.ts'
 import type { GetOptions, StoredObject } from '../src/object-store.ts'
 import { getStream, type StreamedObject } from '../src/streamed.ts'
+import { countedSignal } from './counted-signal.ts'
 
 const BODY = new Uint8Array(10).map((_, index) => index)
-
-/** A signal that counts who listens to it. */
-function countedSignal() {
-  const controller = new AbortController()
-  const { signal } = controller
-  let listeners = 0
-  const counted = new Proxy(signal, {
-    get(target, name) {
-      if (name === 'addEventListener') listeners++
-      if (name === 'removeEventListener') listeners--
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  return { controller, signal: counted, count: () => listeners }
-}
 
 /** Answers the first piece, and no other one before it is given up. */
 class SilentAfterTheFirst extends MemoryStore {
