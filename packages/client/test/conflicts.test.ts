@@ -120,6 +120,28 @@ describe('the merge hook', () => {
     expect(await headStamps(mine)).toEqual([111, 202, 3, 4])
   })
 
+  test('is asked about each of very many pages, once', async () => {
+    const world = openWorld()
+    const asked: number[] = []
+    const { mine, other } = await two(world, (conflict) => {
+      asked.push(conflict.pageIndex)
+      return sum(conflict)
+    })
+    const pages = Array.from({ length: 600 }, (_, i) => i + 5)
+    const writeAll = (volume: Volume, amount: number) =>
+      volume.transact((tx) => {
+        for (const pageIndex of pages) tx.write(pageIndex, page(amount))
+      })
+    await writeAll(mine, 1)
+    await writeAll(other, 2)
+    await other.push()
+    const { outcome } = await mine.transact((tx) => tx.write(1, page(9)))
+    expect(await mine.push()).toMatchObject({ merged: 1, replayed: 0 })
+    expect(asked).toEqual(pages)
+    expect((await headStamps(mine)).slice(4)).toEqual(pages.map(() => 3))
+    expect(await outcome(), 'what was merged, or copied, did not run again').toMatchObject({ type: 'pushed', replays: 0 })
+  })
+
   test('that gives one page up makes the transaction run again', async () => {
     const world = openWorld()
     const { mine, other } = await two(world, (conflict) => (conflict.pageIndex === 1 ? sum(conflict) : undefined))

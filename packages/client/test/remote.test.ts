@@ -1,7 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { idToBytes, newVolumeId } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
-import { headStamps, openWorld, outcomeOf, page, pushedVolume, type World, write } from './harness.ts'
+import { headStamps, openWorld, outcomeOf, PAGE_SIZE, page, pushedVolume, stampOf, type World, write } from './harness.ts'
 
 interface SnapshotMessage {
   volumeId: Uint8Array
@@ -116,6 +116,27 @@ describe('I11: an answer is refused, and changes nothing,', () => {
     expect(await outcomeOf(snapshot.read(1))).toBe('corrupt READ_INCOMPLETE')
     change = () => undefined
     expect(await headStamps(copy)).toEqual([1, 2])
+  })
+
+  test.each([
+    ['too few', 'READ_INCOMPLETE', new Splinter()],
+    ['others', 'REMOTE_ANSWER', Splinter.from([2])],
+  ])('of a read by what runs again, with %s pages: that is no divergence', async (_what, code, told) => {
+    const { world, copy } = await behind()
+    await copy.transact(async (tx) => tx.write(2, page(20 + stampOf(await tx.read(1)))))
+    let isWrong = true
+    tamper(world, 'ReadPages', (answer) => {
+      if (!isWrong) return
+      answer.pages = told.toBytes()
+      answer.writtenLsns = answer.writtenLsns.slice(0, told.size)
+      const data = (answer as unknown as { data: Uint8Array }).data
+      ;(answer as unknown as { data: Uint8Array }).data = data.subarray(0, told.size * PAGE_SIZE)
+    })
+    expect(await outcomeOf(copy.push())).toBe(`corrupt ${code}`)
+    expect(copy.status()).toMatchObject({ pendingCommits: 1, divergence: undefined })
+    isWrong = false
+    expect(await copy.push()).toMatchObject({ type: 'pushed', replayed: 1 })
+    expect(await headStamps(copy)).toEqual([11, 31])
   })
 })
 

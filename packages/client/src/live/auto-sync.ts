@@ -93,6 +93,8 @@ export class AutoSync {
         await this.#do(step)
         this.#failures = 0
       }
+      // Somebody else may have done what had failed.
+      this.#failures = 0
     } catch (error) {
       // The volume's status tells of it.
       if (closing.aborted) return

@@ -167,6 +167,49 @@ describe('a client that syncs by itself', () => {
     expect(mine.status()).toMatchObject({ sync: 'synced', lastError: undefined })
   })
 
+  test('forgets a failure when somebody else did what had failed', async () => {
+    const { timers, world, mine } = await two({ pushDelayMs: 0 }, { retryDelayMs: 10_000 })
+    const failPush = async (): Promise<void> => {
+      world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+      await write(mine, { 1: 1 })
+      await timers.advance(0)
+      world.fault = () => undefined
+    }
+    for (let round = 0; round < 4; round++) {
+      await failPush()
+      await mine.push()
+      // The pause runs out with nothing to do.
+      await timers.advance(60_000)
+    }
+    await failPush()
+    expect(mine.status()).toMatchObject({ pendingCommits: 1, lastError: { operation: 'push' } })
+    world.calls.length = 0
+    // The first pause, not the fifth.
+    await timers.advance(10_000)
+    expect(count(world.calls, 'Commit')).toBe(1)
+  })
+
+  test('forgets a failure that left nothing to do', async () => {
+    const { timers, world, theirs, mine } = await two({ pull: false, pushDelayMs: 0 }, { retryDelayMs: 10_000 })
+    for (let round = 1; round <= 4; round++) {
+      await mine.transact(async (tx) => {
+        if (stampOf(await tx.read(1)) !== round) throw new Error('not what I bargained for')
+        tx.write(1, page(100))
+      })
+      await push(theirs, { 1: round + 1 })
+      await timers.advance(0)
+      expect(mine.status()).toMatchObject({ sync: 'diverged' })
+      await mine.reset()
+    }
+    world.fault = (method) => (method === 'Commit' ? 'lost-request' : undefined)
+    await write(mine, { 1: 1 })
+    await timers.advance(0)
+    world.fault = () => undefined
+    world.calls.length = 0
+    await timers.advance(10_000)
+    expect(count(world.calls, 'Commit')).toBe(1)
+  })
+
   test('stops pushing while it has diverged, and goes on when that has ended', async () => {
     const { timers, world, theirs, mine } = await two()
     await mine.transact(async (tx) => {

@@ -50,6 +50,18 @@ describe('a watch', () => {
     expect(mine.status()).toMatchObject({ sync: 'synced', behind: 0 })
   })
 
+  test('shares the stream with others who know as much', async () => {
+    const { timers, world, mine } = await two()
+    const [first, second] = [collect(mine.watch()), collect(mine.watch())]
+    await timers.advance(100)
+    const third = collect(mine.watch())
+    await timers.advance(100)
+    expect([count(world.calls, 'Watch'), world.watchesOpen()]).toEqual([1, 1])
+    await push(await (await world.open()).client.openVolume(mine.volumeId), 2)
+    await timers.advance(0)
+    expect([first.lsns, second.lsns, third.lsns]).toEqual([[2], [2], [2]])
+  })
+
   test('tells at once what is newer than local reads, and own pushes too', async () => {
     const { timers, theirs, mine } = await two()
     await push(theirs, 2)
