@@ -15,23 +15,17 @@ export interface Contest {
   readonly warmUpRounds?: number
 }
 
-/** Both sides, in milliseconds. */
+/** The medians of both sides, in milliseconds. */
 export interface SideTimes {
   readonly ours: number
   readonly baseline: number
-}
-
-/** The medians of both sides. */
-export interface ContestResult extends SideTimes {
-  /** The best round of each: whatever else the machine does makes a round slower, never faster. */
-  readonly best: SideTimes
 }
 
 /**
  * Times long operations (above some milliseconds) against each other. The sides take turns, so that a machine which
  * slows down meanwhile slows down both, and take turns in who begins.
  */
-export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
+export async function timeSideBySide(contest: Contest): Promise<SideTimes> {
   const samples = { ours: [] as number[], baseline: [] as number[] }
   const { warmUpRounds = 1 } = contest
   for (let round = 0; round < warmUpRounds + contest.rounds; round++) {
@@ -47,11 +41,7 @@ export async function timeSideBySide(contest: Contest): Promise<ContestResult> {
       if (round >= warmUpRounds) samples[task.name as keyof typeof samples].push(result.latency.mean)
     }
   }
-  const both = (pick: (values: readonly number[]) => number): SideTimes => ({
-    ours: pick(samples.ours),
-    baseline: pick(samples.baseline),
-  })
-  return { ...both(median), best: both((values) => values.reduce((a, b) => Math.min(a, b))) }
+  return { ours: median(samples.ours), baseline: median(samples.baseline) }
 }
 
 /** The middle value, or the mean of the two in the middle. */

@@ -31,7 +31,7 @@ const MILLI_TO_MICRO = 1000
 
 type Run = (side: Side, round: number) => Promise<unknown>
 
-/** Measures every operation for every length: the best round of each side, of many short ones. */
+/** Measures every operation for every length: the median of each side, of many short rounds in turn. */
 export async function measureRivals(rivals: Rivals, progress: (text: string) => void): Promise<Measurement[]> {
   const rows: Measurement[] = []
   for (const { name, bytes } of LENGTHS) {
@@ -84,8 +84,9 @@ async function measure(
   before?: (round: number) => Promise<void> | undefined,
 ): Promise<Measurement> {
   const { ours, baseline, baselineName, target, rounds } = rivals
-  const { best } = await timeSideBySide({
+  const medians = await timeSideBySide({
     rounds,
+    warmUpRounds: Math.ceil(rounds / 10),
     before: async (round) => before?.(round),
     ours: async (round) => void (await run(ours, round)),
     baseline: async (round) => void (await run(baseline, round)),
@@ -95,8 +96,8 @@ async function measure(
     case: title,
     unit: 'µs',
     better: 'less',
-    ours: microseconds(best.ours),
-    baseline: microseconds(best.baseline),
+    ours: microseconds(medians.ours),
+    baseline: microseconds(medians.baseline),
     baselineName,
     target,
   }

@@ -51,7 +51,7 @@ async function fsRows({ scratch, progress }: BenchmarkContext): Promise<Measurem
         baseline: bareFs(folder),
         baselineName: 'fs calls, same syncs',
         target: 0.8,
-        rounds: 120,
+        rounds: 300,
         countOf: (bytes) => (bytes < MEBIBYTE ? 4 : 1),
         createdBytesMax: 4 * MEBIBYTE,
         // Making the folder of the first object is the adapter's own work, and not what is compared.

@@ -13,8 +13,6 @@ test('the sides take turns, also in who begins, and the first round is run but n
   expect(calls).toEqual([...round(0, 'ours', 'baseline'), ...round(1, 'baseline', 'ours'), ...round(2, 'ours', 'baseline')])
   expect(result.ours).toBeGreaterThanOrEqual(0)
   expect(result.baseline).toBeGreaterThanOrEqual(0)
-  expect(result.best.ours).toBeLessThanOrEqual(result.ours)
-  expect(result.best.baseline).toBeLessThanOrEqual(result.baseline)
 })
 
 test('as many rounds as are asked for warm up, before those that are timed', async () => {

@@ -4,10 +4,11 @@ const OPEN_FOLDERS_MAX = 64
 const KNOWN_FOLDERS_MAX = 10_000
 
 interface OpenFolder {
-  readonly fd: Promise<number>
-  /** The sync that is under way; settles when it does, never fails. */
-  current: Promise<void>
-  /** The sync that starts after the current one, and whoever asks until then shares. */
+  readonly opening: Promise<number>
+  fd: number | undefined
+  /** The sync that is under way, if any; settles when it does, never fails. */
+  current: Promise<void> | undefined
+  /** The sync that starts after the current one, which whoever asks until then shares. */
   next: Promise<void> | undefined
   users: number
   /** Why a sync failed; later ones of this folder fail for the same reason. */
@@ -37,8 +38,8 @@ export class FolderSync {
     const folder = this.#take(path)
     folder.users++
     try {
-      folder.next ??= this.#startAfterCurrent(folder)
-      await folder.next
+      if (folder.current === undefined && folder.next === undefined) await this.#start(folder)
+      else await (folder.next ??= this.#startAfter(folder, folder.current))
     } catch (error) {
       if (this.#open.get(path) === folder) this.#drop(path, folder)
       throw error
@@ -68,26 +69,37 @@ export class FolderSync {
       this.#open.set(path, known)
       return known
     }
-    const fd = this.#files.open(path, 'r')
-    const folder: OpenFolder = { fd, current: Promise.resolve(), next: undefined, users: 0, failure: undefined }
+    const opening = this.#files.open(path, 'r')
+    const folder: OpenFolder = { opening, fd: undefined, current: undefined, next: undefined, users: 0, failure: undefined }
     this.#open.set(path, folder)
     return folder
   }
 
-  #startAfterCurrent(folder: OpenFolder): Promise<void> {
-    const sync = folder.current.then(async () => {
-      folder.next = undefined
-      // The kernel reports a failed sync once per open file: a later one of this file would falsely succeed.
-      if (folder.failure !== undefined) throw folder.failure
-      try {
-        await this.#files.fsync(await folder.fd)
-      } catch (error) {
-        folder.failure = error
-        throw error
-      }
+  async #startAfter(folder: OpenFolder, current: Promise<void> | undefined): Promise<void> {
+    await current
+    folder.next = undefined
+    await this.#start(folder)
+  }
+
+  /** Begins a sync before it returns if the folder is open: what its caller does beside it should come second. */
+  #start(folder: OpenFolder): Promise<void> {
+    const sync = this.#syncNow(folder)
+    folder.current = quietly(sync).then(() => {
+      folder.current = undefined
     })
-    folder.current = quietly(sync)
     return sync
+  }
+
+  async #syncNow(folder: OpenFolder): Promise<void> {
+    // The kernel reports a failed sync once per open file: a later one of this file would falsely succeed.
+    if (folder.failure !== undefined) throw folder.failure
+    try {
+      folder.fd ??= await folder.opening
+      await this.#files.fsync(folder.fd)
+    } catch (error) {
+      folder.failure = error
+      throw error
+    }
   }
 
   #evict(): void {
@@ -100,11 +112,11 @@ export class FolderSync {
   #drop(path: string, folder: OpenFolder): void {
     this.#open.delete(path)
     // After the sync that others may still share.
-    void folder.current.then(() => this.#closeFolder(folder))
+    void Promise.resolve(folder.current).then(() => this.#closeFolder(folder))
   }
 
   async #closeFolder(folder: OpenFolder): Promise<void> {
-    await quietly(folder.fd.then((fd) => this.#files.close(fd)))
+    await quietly(folder.opening.then((fd) => this.#files.close(fd)))
   }
 }
 

@@ -21,7 +21,12 @@ interface Item {
   readonly key: string
   readonly isFolder: boolean
   readonly path: string
+  /** Of an object that may be in the page: asked for while the other names are still looked at. */
+  looked: Promise<Looked> | undefined
 }
+
+/** What a look at the file of an object gave, failures included, since nobody may ask for it any more. */
+type Looked = { readonly entry: ListEntry | undefined } | { readonly failure: unknown }
 
 /**
  * Lists one page in the order of keys. Costs the reading of every folder between the start and the end of the page, as
@@ -35,7 +40,11 @@ export async function listFolder(walk: Walk): Promise<ListPage> {
   // One more than the page tells whether there is another page.
   await collect(walk, folder, walk.prefix.slice(0, slash + 1), found, walk.limit + 1)
   const page = found.slice(0, walk.limit)
-  const entries = (await Promise.all(page.map((item) => entryOf(walk, item)))).filter((entry) => entry !== undefined)
+  const entries: ListEntry[] = []
+  for (const looked of await Promise.all(page.map((item) => item.looked ?? look(walk, item)))) {
+    if ('failure' in looked) throw looked.failure
+    if (looked.entry !== undefined) entries.push(looked.entry)
+  }
   const last = page.at(-1)
   return found.length > walk.limit && last !== undefined ? { entries, nextStartAfter: last.key } : { entries }
 }
@@ -62,8 +71,10 @@ async function readFolder(walk: Walk, folder: string, keyBefore: string, escaped
     const path = `${folder}/${entry.name}`
     if (name.type === 'part') await readFolder(walk, path, keyBefore, name.escaped, items)
     else {
-      const item = { key: keyBefore + name.segment + (isFolder ? '/' : ''), isFolder, path }
-      if (matters(walk, item)) items.push(item)
+      const item: Item = { key: keyBefore + name.segment + (isFolder ? '/' : ''), isFolder, path, looked: undefined }
+      if (!matters(walk, item)) continue
+      if (!isFolder && items.length < walk.limit) item.looked = look(walk, item)
+      items.push(item)
     }
   }
 }
@@ -86,15 +97,15 @@ async function readEntries(files: Files, folder: string): Promise<{ name: string
   }
 }
 
-async function entryOf(walk: Walk, item: Item): Promise<ListEntry | undefined> {
-  try {
-    const { size } = await walk.files.stat(item.path)
-    // A file that is too short to be an object would otherwise be listed with a negative length.
-    if (size < HEADER_BYTES) throw damaged(item.key, `it has ${size} bytes`)
-    return { key: item.key, size: size - HEADER_BYTES }
-  } catch (error) {
-    // Deleted since its folder was read.
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+// Without `await`: among a thousand entries it can be felt.
+function look({ files }: Walk, { key, path }: Item): Promise<Looked> {
+  return files.stat(path).then(
+    ({ size }) => {
+      // A file that is too short to be an object would otherwise be listed with a negative length.
+      if (size < HEADER_BYTES) return { failure: damaged(key, `it has ${size} bytes`) }
+      return { entry: { key, size: size - HEADER_BYTES } }
+    },
+    // Deleted since its folder was read, or not to be known.
+    (error: unknown) => (errnoOf(error) === 'ENOENT' ? { entry: undefined } : { failure: error }),
+  )
 }

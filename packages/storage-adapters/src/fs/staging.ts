@@ -12,6 +12,7 @@ const INSTANCE_BYTES = 10
 export const DELETED_NAME = 'deleted'
 const OWNER_PREFIX = 'owner-'
 const LOCK_PREFIX = 'lock-'
+const LOCK_TO_BE_PREFIX = 'next-'
 // What belongs to a process that cannot be seen from here (another container or machine) is left alone this long.
 const FOREIGN_AGE_MS = 60 * 60 * 1000
 
@@ -22,11 +23,13 @@ export interface Stamp {
   readonly name: string
 }
 
-/** What may stop the writing of a file. */
-export interface WriteConditions {
+/** What goes with the writing of a file. */
+export interface WriteOptions {
   readonly signal: AbortSignal | undefined
   /** Fails if the file is not wanted; waited for before the file is synced. */
   readonly look?: Promise<void>
+  /** Other work of the same write, done while the disk syncs the file. */
+  readonly besideSync?: () => Promise<void>
 }
 
 /**
@@ -97,6 +100,11 @@ export class Staging {
     return join(this.path, LOCK_PREFIX + keyHash)
   }
 
+  /** Path for the folder that becomes a lock: beside the locks, for a folder that changes its parent is renamed more slowly. */
+  lockToBePathOf(stampName: string): string {
+    return join(this.path, LOCK_TO_BE_PREFIX + stampName)
+  }
+
   /** Tells whether the process behind a staged name is certainly gone. */
   async isAbandoned(stampName: string): Promise<boolean> {
     const owner = parseOwner(stampName.split('.')[0] ?? '')
@@ -104,15 +112,17 @@ export class Staging {
   }
 
   /** Writes an object file, durable unless that is switched off, and leaves nothing behind when it fails. */
-  async writeFile(path: string, stamp: Stamp, body: ObjectBody, conditions: WriteConditions): Promise<void> {
+  async writeFile(path: string, stamp: Stamp, body: ObjectBody, options: WriteOptions): Promise<void> {
     const files = this.#files
-    const { signal, look } = conditions
+    const { signal, look, besideSync } = options
     const fd = await this.#retryWithFolder(() => files.open(path, 'wx'))
     try {
       try {
         await writeObject(files, fd, encodeHeader(bodyLength(body), stamp.bytes), body, signal)
         await look
-        if (this.#fsync) await files.fdatasync(fd)
+        const work = this.#fsync ? [files.fdatasync(fd)] : []
+        if (besideSync !== undefined) work.push(besideSync())
+        for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason
       } catch (error) {
         this.#closes.close(fd)
         throw error
@@ -172,10 +182,9 @@ export class Staging {
   async #clean(): Promise<void> {
     for (const entry of await this.#files.readdir(this.path)) {
       const path = join(this.path, entry.name)
-      if (entry.name.startsWith(OWNER_PREFIX)) {
-        if (await this.#mayRemove(path, entry.name.slice(OWNER_PREFIX.length))) {
-          await removeTree(this.#files, path)
-        }
+      const owned = [OWNER_PREFIX, LOCK_TO_BE_PREFIX].find((prefix) => entry.name.startsWith(prefix))
+      if (owned !== undefined) {
+        if (await this.#mayRemove(path, entry.name.slice(owned.length))) await removeTree(this.#files, path)
       } else if (entry.name.startsWith(LOCK_PREFIX)) await this.#cleanLock(path)
     }
   }

@@ -7,7 +7,7 @@ import type { FolderSync, Folders } from './folders.ts'
 import { effectError, syncError, writeError } from './fs-errors.ts'
 import type { KeyLocks } from './key-lock.ts'
 import { etagOfStamp } from './object-file.ts'
-import { DELETED_NAME, type Staging, type Stamp, type WriteConditions } from './staging.ts'
+import { DELETED_NAME, type Staging, type Stamp, type WriteOptions } from './staging.ts'
 
 // How often a write starts again after others took its files or lock; each time it would have to look crashed to them.
 const ATTEMPTS_MAX = 20
@@ -158,10 +158,12 @@ export class ObjectWriter {
   /** Prepares a folder with the entry of a write inside and turns it into the lock of the key; gives its path. */
   async #lock(write: Write, stamp: Stamp, prepare: (folder: string) => Promise<void>): Promise<string> {
     const { files, staging, locks } = this.#parts
-    const lock = locks.pathOf(write.key)
-    const folder = staging.pathOf(`${stamp.name}.d`)
+    const folder = staging.lockToBePathOf(stamp.name)
     try {
-      await prepare(folder)
+      const prepared = prepare(folder)
+      // Reckoned while the disk works.
+      const lock = locks.pathOf(write.key)
+      await prepared
       throwIfAborted(write.signal)
       await locks.acquire(folder, lock, write.signal)
       return lock
@@ -176,12 +178,11 @@ export class ObjectWriter {
    * Makes a folder with an object file as its entry. The file is written beside the folder and moved in afterwards:
    * syncing a file in a folder that is new itself would make the folder durable too, which costs as much again.
    */
-  async #fillFolder(folder: string, stamp: Stamp, body: ObjectBody, conditions: WriteConditions): Promise<void> {
+  async #fillFolder(folder: string, stamp: Stamp, body: ObjectBody, options: WriteOptions): Promise<void> {
     const { files, staging } = this.#parts
     const staged = staging.pathOf(stamp.name)
-    const outcomes = await Promise.allSettled([staging.writeFile(staged, stamp, body, conditions), staging.makeFolder(folder)])
+    await staging.writeFile(staged, stamp, body, { ...options, besideSync: () => staging.makeFolder(folder) })
     try {
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
       await files.rename(staged, `${folder}/${stamp.name}`)
     } catch (error) {
       await quietly(files.unlink(staged))

@@ -318,3 +318,36 @@ describe('closing', () => {
     expect(await readdir(join(folder, '%staging'))).toEqual([])
   })
 })
+
+test('a damaged object fails the page of a listing that it is in, and no other', async () => {
+  const folder = await tempFolder()
+  const store = await FsStore.open(folder, { fsync: false })
+  for (const key of ['a', 'b', 'd']) await store.put(key, BODY)
+  await writeFile(join(folder, 'c.object'), 'too short')
+  await expect(store.list({ prefix: '', limit: 3 })).rejects.toMatchObject({ kind: 'corrupt', code: 'STORE_CORRUPT' })
+  // Whatever the order in which the file system gives the names.
+  expect((await store.list({ prefix: '', limit: 2 })).entries.map(({ key }) => key)).toEqual(['a', 'b'])
+  expect((await store.list({ prefix: '', startAfter: 'c' })).entries.map(({ key }) => key)).toEqual(['d'])
+})
+
+test('a size that cannot be found out fails the listing', async () => {
+  const { store, fail } = await failingStore(await tempFolder())
+  await store.put('a', BODY)
+  fail('EIO', 'stat')
+  await expect(store.list({ prefix: '' })).rejects.toMatchObject({ kind: 'unavailable' })
+})
+
+test('a page of a large folder looks at no more than twice its files', async () => {
+  let looks = 0
+  const files = watchedFiles(({ name }) => {
+    if (name === 'stat') looks++
+    return undefined
+  })
+  const store = await openFsStore({ ...nodeEnvironment, files }, await tempFolder(), { fsync: false })
+  for (let i = 10; i < 40; i++) await store.put(`k/${i}`, BODY)
+  looks = 0
+  const page = await store.list({ prefix: 'k/', limit: 3 })
+  expect(page.entries.map(({ key }) => key)).toEqual(['k/10', 'k/11', 'k/12'])
+  expect(looks).toBeGreaterThanOrEqual(3)
+  expect(looks).toBeLessThanOrEqual(6)
+})
