@@ -1,4 +1,4 @@
-import { Client, type MergePage, type Volume } from '@graft-ts/client'
+import { Client, type MergePage, type SyncOptions, type Volume } from '@graft-ts/client'
 import { leap } from '@graft-ts/prefetch-leap'
 import type { GraftTransport } from '@graft-ts/protocol'
 import { isTypedError } from '@graft-ts/volume'
@@ -15,8 +15,8 @@ export interface ClientSetup {
   readonly retryDelayMs: number
   readonly hasPrefetcher: boolean
   readonly handles: number
-  /** Whether it pulls and pushes by itself, too. */
-  readonly isLive: boolean
+  /** What it does by itself, too; `undefined`: nothing. */
+  readonly sync: SyncOptions | undefined
   /** How much it may keep of what can be fetched again; `undefined`: any amount. */
   readonly localBytesMax: number | undefined
   /** How many times slower than others it is: far away, if more than 1. */
@@ -96,7 +96,7 @@ export class ClientNode {
         retryDelayMs: this.setup.retryDelayMs,
         ...(this.setup.localBytesMax !== undefined && { localBytesMax: this.setup.localBytesMax }),
         connectivity: { isOnline: () => true, subscribe: () => () => undefined },
-        ...(this.setup.isLive && { sync: { intervalMs: 5_000 } }),
+        ...(this.setup.sync && { sync: this.setup.sync }),
         ...(this.#merge && { merge: this.#merge }),
         ...(this.setup.hasPrefetcher && { prefetcher: leap({ windowPagesMax: 4 }) }),
       }),

@@ -22,7 +22,7 @@ const LOOKS_MAX = 10
 
 /** Brings every client up to date, now that nothing goes wrong, and checks that all of them agree, and that nothing is missing. */
 export async function settle(world: World): Promise<void> {
-  for (const node of world.clients) if (node.setup.isLive) await checkSyncsByItself(world, node)
+  for (const node of world.clients) await checkSyncsByItself(world, node)
   for (const known of world.volumes.all) {
     for (const node of world.clients) await pushAll(world, node, known)
     for (const node of world.clients) {
@@ -52,11 +52,16 @@ async function checkComesToRest(world: World): Promise<void> {
   }
 }
 
-/** A client that is to sync by itself gets everything pushed and pulled without being called, unless somebody has to decide. */
+/** A client that is to sync by itself gets everything pushed or pulled without being called, unless somebody has to decide. */
 async function checkSyncsByItself(world: World, node: ClientNode): Promise<void> {
+  if (node.setup.sync === undefined) return
+  const { pull = true, push = true } = node.setup.sync
   const isSettled = (known: KnownVolume): boolean => {
-    const { sync, base } = volumeOf(node, known).status()
-    return sync === 'diverged' || (sync === 'synced' && base.lsn === known.model.head)
+    const { sync, base, pendingCommits, attempt, remote } = volumeOf(node, known).status()
+    const isPushed = pendingCommits === 0 && attempt === undefined
+    // On top of which pending commits stand as long as they are not pushed.
+    const newest = pendingCommits === 0 ? base : (remote ?? base)
+    return sync === 'diverged' || ((isPushed || !push) && (newest.lsn === known.model.head || !pull))
   }
   const isDone = (): boolean => world.volumes.all.every(isSettled)
   for (let waitedMs = 0; !isDone() && waitedMs < SYNC_MS_MAX; waitedMs += 1_000) await world.scheduler.wait(undefined, 1_000, '')

@@ -11,6 +11,7 @@ import { FAULTS_MIN } from './scenario.ts'
 import { quiescence } from './scheduler.ts'
 import { setUp } from './set-up.ts'
 import { settle } from './settle.ts'
+import { fallSilent } from './silence.ts'
 import { Tally } from './tally.ts'
 import { textOf } from './texts.ts'
 import { Violation } from './violation.ts'
@@ -107,6 +108,7 @@ class SimulationRun {
     world.heal(true)
     world.scheduler.note('calm')
     await this.#until('calls that were under way when faults stopped', () => this.#isQuiet(), CALM_MS_MAX)
+    await this.#phase('silence', () => fallSilent(world, (node) => this.#operations.get(node)), CALM_MS_MAX)
     for (const operations of this.#operations.values()) operations.end()
     await this.#phase('coming to agree', () => settle(world), CALM_MS_MAX)
     for (const server of world.servers) server.collect()

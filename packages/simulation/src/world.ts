@@ -22,6 +22,8 @@ import { mergeHook } from './workloads/merge-hook.ts'
 
 const META_URL = 'https://meta'
 const PAGES_URL = 'https://pages'
+/** What clients do by themselves that do anything: those that do one thing only are not helped by the other. */
+const SYNCS = [{}, {}, { pull: false }, { push: false }]
 
 /** Everything that there is in a run: nodes, what lies between them, what watches them, and what strikes them. */
 export class World {
@@ -112,7 +114,7 @@ export class World {
         retryDelayMs: isFar ? 1 : 100,
         hasPrefetcher: random.chance(0.4),
         localBytesMax: random.pick([undefined, undefined, 16 * 1024]),
-        isLive: random.chance(0.3),
+        sync: random.chance(0.4) ? { ...random.pick(SYNCS), intervalMs: 5_000 } : undefined,
         handles: random.between(1, this.scenario.handlesMax),
         durability: isContended ? 'remote' : random.pick(['memory', 'local', 'local']),
         slowness: isFar || random.chance(0.1) ? 20 : 1,

@@ -271,6 +271,14 @@ export const BUGS: readonly Bug[] = [
     to: 'this.#used -= Math.min(amount, 0)\n      this.#admitWaiters()',
   },
   {
+    name: 'sync-by-itself-gives-up',
+    breaks: 'liveness',
+    seed: 4,
+    file: 'client/src/live/auto-sync.ts',
+    from: 'if (this.#nextStep() !== undefined) this.#wake(',
+    to: 'if (this.#nextStep() !== undefined && this.#failures < 2) this.#wake(',
+  },
+  {
     name: 'sync-by-itself-notices-nothing',
     breaks: 'liveness',
     seed: 1,

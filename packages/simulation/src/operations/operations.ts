@@ -27,6 +27,7 @@ const NEVER: Readonly<Record<string, string>> = {
 /** A call of the application. */
 export type OperationName =
   | 'transact'
+  | 'commit'
   | 'push'
   | 'settle'
   | 'pull'
@@ -69,6 +70,7 @@ export class Operations {
     this.#writing = writing
     this.#calls = {
       transact: (known, volume) => writing.transact(known, volume),
+      commit: (known, volume) => writing.commit(known, volume),
       push: (known, volume) => writing.push(known, volume),
       settle: (known, volume) => writing.settle(known, volume),
       pull: (known, volume) => reading.pull(known, volume),

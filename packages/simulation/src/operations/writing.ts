@@ -5,9 +5,16 @@ import { mustHold } from '../violation.ts'
 import type { KnownVolume } from '../volumes.ts'
 import { instrumented } from '../workloads/instrumented.ts'
 import { JOURNAL_SLOTS } from '../workloads/layout.ts'
-import { drawWork, type Work } from '../workloads/work.ts'
+import { drawBlindWork, drawWork, type Work } from '../workloads/work.ts'
 import { checkBase } from './reading.ts'
 import { codeOf, type Session } from './session.ts'
+
+/** A transaction to be made. */
+interface Task {
+  readonly work: Work
+  readonly slot: number
+  readonly durability: 'memory' | 'local' | 'remote'
+}
 
 /** Calls that change the log, or are to. */
 export class Writing {
@@ -23,12 +30,21 @@ export class Writing {
     const slot = this.#freeSlot(known, volume)
     // What has to wait for its turn in the journal pushes, so that its turn comes.
     if (this.#session.isResetting(known) || slot === undefined) return this.push(known, volume)
-    await this.#session.whileRunning(known, () => this.#write(known, volume, work, slot))
+    const { node, random } = this.#session
+    const durability = random.pick([node.setup.durability, node.setup.durability, 'remote'] as const)
+    await this.#session.whileRunning(known, () => this.#write(known, volume, { work, slot, durability }))
   }
 
-  async #write(known: KnownVolume, volume: Volume, work: Work, slot: number): Promise<void> {
-    const { node, random, tally, transactions, onViolation } = this.#session
-    const durability = random.pick([node.setup.durability, node.setup.durability, 'remote'] as const)
+  /** Changes something, if there is room in the journal, and waits for nobody else. */
+  async commit(known: KnownVolume, volume: Volume): Promise<void> {
+    const slot = this.#freeSlot(known, volume)
+    if (slot === undefined) return
+    const task: Task = { work: drawBlindWork(known, this.#session.random), slot, durability: 'local' }
+    await this.#session.whileRunning(known, () => this.#write(known, volume, task))
+  }
+
+  async #write(known: KnownVolume, volume: Volume, { work, slot, durability }: Task): Promise<void> {
+    const { random, tally, transactions, onViolation } = this.#session
     const isolation = random.chance(0.8) ? 'serializable' : 'snapshot'
     const transaction = this.#begin(known, volume, { slot, isolation, mayBeLost: durability === 'memory' })
     const signal = this.#session.impatience(0.05, 400)

@@ -162,6 +162,9 @@ const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [6, writeSkew],
 ]
 
+/** Draws something to do for which nothing has to be fetched. */
+export const drawBlindWork: Maker = growBlindly
+
 /** Draws something to do. */
 export function drawWork(volume: KnownVolume, random: Random): Work {
   return random.weighted(MAKERS)(volume, random)
