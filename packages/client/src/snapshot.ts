@@ -64,7 +64,7 @@ export class VolumeSnapshot {
       lastPage: view.pageCount,
       isLocal: (pageIndex) => context.memory.has(pageIndex) || reader.fetcher.isUnderWay(view.base.lsn, pageIndex),
     })
-    context.store.pages.pin(view)
+    context.store.leftovers.pin(view)
   }
 
   get volumeId(): VolumeId {
@@ -178,7 +178,7 @@ export class VolumeSnapshot {
     if (this.#isClosed) return
     this.#isClosed = true
     const { queue, store, onKeepFailed } = this.#context
-    queue.run(() => store.pages.unpin(this.#pinned)).catch(onKeepFailed)
+    queue.run(() => store.leftovers.unpin(this.#pinned)).catch(onKeepFailed)
   }
 
   /** Reads one page without copying it; the prefetcher sees it. @internal */

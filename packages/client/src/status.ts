@@ -1,5 +1,4 @@
 import { failureOf } from './errors.ts'
-import { headPageCount } from './state/volume-state.ts'
 import type { VolumeCore } from './volume-core.ts'
 import type { SyncState, VolumeStatus } from './volume-status.ts'
 
@@ -13,7 +12,7 @@ export function statusOf(core: VolumeCore): VolumeStatus {
     pageSize: state.pageSize,
     sync: syncOf(core),
     base: state.base,
-    pageCount: headPageCount(state),
+    pageCount: core.pageCount,
     pendingCommits: state.pending.length,
     headLsn: knownHead,
     behind: knownHead - state.base.lsn,

@@ -1,6 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { checkPageCount, checkPageIndex, lowerFloor, type PageSize, VolumeError } from '@graft-ts/volume'
 import { ClientError } from './errors.ts'
+import { newPage } from './local/page-entry.ts'
 import type { VolumeSnapshot } from './snapshot.ts'
 import type { Isolation, LocalCommit } from './state/local-commit.ts'
 
@@ -104,7 +105,9 @@ export class TransactionRun implements Transaction {
     if (!this.#written.has(pageIndex) && (this.#written.size + 1) * this.pageSize > this.#bytesMax) {
       throw new ClientError('TRANSACTION_TOO_LARGE', `the transaction writes too much, most=${this.#bytesMax} bytes`)
     }
-    this.#written.set(pageIndex, new Uint8Array(bytes))
+    const page = newPage(bytes.length)
+    page.set(bytes)
+    this.#written.set(pageIndex, page)
     if (pageIndex > this.#pageCount) this.#pageCount = pageIndex
   }
 

@@ -17,7 +17,6 @@ import {
   commitsOf,
   diverged,
   firstOverlap,
-  headPageCount,
   mayMoveBase,
   onBase,
   resubmitted,
@@ -54,6 +53,8 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   readonly #forgetting = new AbortController()
   readonly #running = new Set<RunningTransaction>()
   #visible: VolumeState
+  // Of the state as it was when somebody asked: to go over all pending commits each time takes longer than to commit.
+  #head: View | undefined
   #epoch = 0
   #keptConfirmationMs: number | undefined
   readonly health: RemoteHealth
@@ -92,6 +93,11 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     this.onChange()
   }
 
+  /** The page count of the local head. */
+  get pageCount(): number {
+    return this.#headView().pageCount
+  }
+
   get pageSize(): PageSize {
     return this.#state.pageSize
   }
@@ -117,9 +123,15 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     }
   }
 
-  /** The local head: the base with all pending commits. */
+  /** The local head: the base with all pending commits. A view of its own for each caller. */
   view(): View {
-    return viewOf(this.#state.base, this.#state.pending)
+    return { ...this.#headView() }
+  }
+
+  #headView(): View {
+    const { base, pending } = this.#state
+    if (this.#head?.base !== base || this.#head.pending !== pending) this.#head = viewOf(base, pending)
+    return this.#head
   }
 
   /** Remembers how a call to a server ended badly. */
@@ -173,7 +185,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   commitLocally(running: RunningTransaction, effects: TransactionEffects, sync: boolean): Promise<LocalCommit | undefined> {
     return this.queue.run(async () => {
       const before = this.#state
-      const pageCountBefore = headPageCount(before)
+      const pageCountBefore = this.pageCount
       const isOverlapping = overlaps(effects.commit, running.changes, pageCountBefore !== running.view.pageCount)
       if (running.isOutdated || isOverlapping) return undefined
       const pageCount = pageCountAfter(effects.commit, pageCountBefore)
@@ -183,6 +195,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
       await this.store.addCommit(after, commit, effects.pages, sync)
       // What may have changed meanwhile, outside the queue: sequences that were reserved, a divergence.
       this.#state = { ...this.#state, pending: after.pending }
+      this.#head = { base: before.base, pending: after.pending, pageCount }
       for (const [pageIndex, page] of effects.pages) this.memory.keepLocal(commit.sequence, pageIndex, page)
       this.#tell(changesOf(commit), running)
       return commit
@@ -313,7 +326,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
 
   /** Clears away what transactions wrote that ran again for nothing. */
   async dropUnfinished(): Promise<void> {
-    if (this.store.pages.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([], this.pageSize))
+    if (this.store.leftovers.hasUnfinished) await this.queue.run(() => this.store.pages.dropInvisible([], this.pageSize))
   }
 
   /** A step that changes nothing but what is under way. */

@@ -10,7 +10,7 @@ import {
   VolumeError,
   type VolumeId,
 } from '@graft-ts/volume'
-import type { Durability } from './context.ts'
+import type { Durability, ReadContext } from './context.ts'
 import { abortError, ClientError, throwIfAborted } from './errors.ts'
 import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
@@ -96,6 +96,7 @@ const TRANSACT_NAMES: OptionNames<TransactOptions> = { signal: true, isolation: 
 export class Volume {
   readonly volumeId: VolumeId
   readonly #core: VolumeCore
+  readonly #readContext: ReadContext
   readonly #reader: PageReader
   readonly #pusher: Pusher
   readonly #pushes = new SerialQueue()
@@ -107,7 +108,8 @@ export class Volume {
   constructor(core: VolumeCore) {
     this.volumeId = core.volumeId
     this.#core = core
-    this.#reader = new PageReader(core.readContext())
+    this.#readContext = core.readContext()
+    this.#reader = new PageReader(this.#readContext)
     const tools = { core, transactions: this.#transactions, openView: (view: View) => this.#open(view) }
     this.#runner = new TransactionRunner(tools)
     this.#pusher = new Pusher(tools)
@@ -322,7 +324,7 @@ export class Volume {
   }
 
   #open(view: View, { prefetcher }: SnapshotOptions = {}): VolumeSnapshot {
-    return new VolumeSnapshot(this.#core.readContext(), this.#reader, view, prefetcher)
+    return new VolumeSnapshot(this.#readContext, this.#reader, view, prefetcher)
   }
 
   async #ask(since: Lsn, options: PullOptions): Promise<PullAnswer> {

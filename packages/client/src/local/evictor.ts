@@ -109,7 +109,7 @@ export class Evictor {
       const store = this.#storeOf(volumeId)
       if (store.bytes.cached === 0) return freed
       try {
-        const step = await store.queue.run(() => store.pages.evict(this.#bytes - this.#low))
+        const step = await store.queue.run(() => store.eviction.step(this.#bytes - this.#low))
         isAtEnd = step.isAtEnd
         freed += step.bytes
       } catch (error) {

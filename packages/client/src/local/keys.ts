@@ -114,9 +114,4 @@ export class VolumeKeys {
   endedEntry(pageIndex: number, from: Lsn): string {
     return `${this.#prefix}i/${pageText(pageIndex)}/${numberText(from)}`
   }
-
-  /** Ended entries of one page, oldest first. */
-  endedEntriesOf(pageIndex: number): KeyRange {
-    return under(`${this.#prefix}i/${pageText(pageIndex)}/`)
-  }
 }

@@ -94,9 +94,24 @@ export function storedPageBytes(pageBytes: number): number {
   return CHECKSUM_BYTES + pageBytes
 }
 
-/** Encodes a page with its checksum: what a browser's or a disk's storage gives back is not believed. Fresh bytes. */
+/** A page of zeros with room for its checksum, so that {@link encodePage} need not copy it. */
+export function newPage(pageBytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(storedPageBytes(pageBytes)), CHECKSUM_BYTES)
+}
+
+/**
+ * Encodes a page with its checksum: what a browser's or a disk's storage gives back is not believed.
+ *
+ * @param page Not to be written to any more: where there is room for the checksum, the page itself is part of what is given.
+ */
 export function encodePage(page: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(storedPageBytes(page.length))
+  const { buffer, byteOffset, length } = page
+  const hasRoom = byteOffset === CHECKSUM_BYTES && buffer.byteLength === storedPageBytes(length)
+  if (hasRoom && buffer instanceof ArrayBuffer) {
+    new DataView(buffer).setUint32(0, pageChecksum(page), true)
+    return new Uint8Array(buffer)
+  }
+  const bytes = new Uint8Array(storedPageBytes(length))
   writePage(bytes, 0, page)
   return bytes
 }

@@ -1,4 +1,4 @@
-import type { Snapshot } from '@graft-ts/volume'
+import type { Lsn, Snapshot } from '@graft-ts/volume'
 import type { LocalCommit } from '../state/local-commit.ts'
 
 /** What a reader sees: a commit of the remote log with local commits on top. Immutable. */
@@ -13,6 +13,14 @@ export interface View {
 export interface StoredPage {
   readonly key: string
   readonly bytes: number
+  /** Whose entry it is, if it is one that has ended. */
+  readonly ended?: EndedPage
+}
+
+/** Names an entry that has ended. */
+export interface EndedPage {
+  readonly pageIndex: number
+  readonly from: Lsn
 }
 
 interface Retired {

@@ -5,9 +5,12 @@ import type { VolumeState } from '../state/volume-state.ts'
 import { Batch } from './batch.ts'
 import { VolumeKeys } from './keys.ts'
 import type { Ledger } from './ledger.ts'
+import { Leftovers } from './leftovers.ts'
 import type { LocalBytes } from './local-bytes.ts'
 import type { LocalDatabase } from './local-store.ts'
 import { PageEntries } from './page-entries.ts'
+import { PageLookup } from './page-lookup.ts'
+import { Recency } from './recency.ts'
 import {
   decodeLocalCommit,
   decodePushInfo,
@@ -16,6 +19,8 @@ import {
   encodePushInfo,
   encodeVolumeInfo,
 } from './records.ts'
+import { sweep } from './sweep.ts'
+import { VolumeEviction } from './volume-eviction.ts'
 import { VolumeWriter } from './volume-writer.ts'
 
 const REMOVED_KEYS_PER_BATCH = 1000
@@ -25,7 +30,14 @@ const REMOVED_KEYS_PER_BATCH = 1000
  * {@link queue}, and make a new state visible only when its batch is done.
  */
 export class VolumeStore {
+  /** Reads pages. */
+  readonly lookup: PageLookup
+  /** Told which pages are read, so that others go first. */
+  readonly recency: Recency = new Recency()
+  /** Writes pages. */
   readonly pages: PageEntries
+  readonly leftovers: Leftovers
+  readonly eviction: VolumeEviction
   /** Everything that changes what the volume has here goes through this, one after the other. */
   readonly queue: SerialQueue = new SerialQueue()
   readonly #database: LocalDatabase
@@ -40,7 +52,10 @@ export class VolumeStore {
     this.#keys = new VolumeKeys(volumeId)
     this.#ledger = ledger
     this.#writer = new VolumeWriter(database, volumeId, this.#keys, ledger)
-    this.pages = new PageEntries(database, this.#writer, this.#keys)
+    this.leftovers = new Leftovers(this.#writer, this.#keys)
+    this.lookup = new PageLookup(database, this.#keys, this.leftovers.ended)
+    this.pages = new PageEntries(database, this.#writer, this.#keys, this.leftovers)
+    this.eviction = new VolumeEviction(this.#tools())
   }
 
   /** What the pages of the volume take up. */
@@ -61,7 +76,7 @@ export class VolumeStore {
     if (info === undefined) return undefined
     const pending: LocalCommit[] = []
     for await (const [, bytes] of this.#database.entries(this.#keys.commits)) pending.push(decodeLocalCommit(bytes))
-    if (dirty !== undefined) await this.pages.sweep(new Set(pending.map((commit) => commit.sequence)))
+    if (dirty !== undefined) await sweep(this.#tools(), new Set(pending.map((commit) => commit.sequence)))
     const underWay = decodePushInfo(this.#volumeId, push)
     const { divergence } = underWay
     const remote = divergence === undefined ? undefined : { snapshot: divergence.snapshot, changes: divergence.changes }
@@ -124,10 +139,10 @@ export class VolumeStore {
   async replaceCommits(before: VolumeState, after: VolumeState, changes: Changes): Promise<void> {
     const batch = new Batch()
     await this.pages.end(changes, before.base, batch)
-    this.pages.markDirty(batch)
+    this.leftovers.markDirty(batch)
     this.#putState(before, after, batch)
     await this.#writer.write(batch, { sync: true })
-    this.pages.finish(after.pending.map((commit) => commit.sequence))
+    this.leftovers.finish(after.pending.map((commit) => commit.sequence))
   }
 
   /**
@@ -164,6 +179,11 @@ export class VolumeStore {
     batch.remove(this.#keys.forgotten)
     await this.#database.write(batch, { sync: false })
     this.#ledger.set(this.#volumeId, { cached: 0, kept: 0 })
+  }
+
+  #tools() {
+    const { leftovers, recency } = this
+    return { database: this.#database, writer: this.#writer, keys: this.#keys, leftovers, recency }
   }
 
   /** The records that differ between two states. */

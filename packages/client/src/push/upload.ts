@@ -21,7 +21,7 @@ export async function readPages(
   for (const { sequence, pages: versions } of newestVersions(commits)) {
     const places = Array.from(versions.intersection(pages), (pageIndex) => ({ sequence, pageIndex }))
     const cached = places.map(({ pageIndex }) => memory.findLocal(sequence, pageIndex))
-    const stored = await store.pages.local(places.filter((_, i) => cached[i] === undefined))
+    const stored = await store.lookup.local(places.filter((_, i) => cached[i] === undefined))
     let nextStored = 0
     for (const [i, { pageIndex }] of places.entries()) {
       const bytes = cached[i] ?? stored[nextStored++]

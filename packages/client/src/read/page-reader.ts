@@ -1,8 +1,7 @@
 import { LSN_NONE, type Snapshot } from '@graft-ts/volume'
 import type { ReadContext } from '../context.ts'
 import { ClientError } from '../errors.ts'
-import type { PageEntries } from '../local/page-entries.ts'
-import type { PageEntry } from '../local/page-entry.ts'
+import type { LocalPlace, PageLookup } from '../local/page-lookup.ts'
 import type { View } from '../local/pins.ts'
 import type { Recency } from '../local/recency.ts'
 import type { LocalCommit } from '../state/local-commit.ts'
@@ -21,11 +20,6 @@ export interface OpenView extends View {
   readonly local: PendingPages
 }
 
-interface LocalPlace {
-  readonly pageIndex: number
-  readonly sequence: number
-}
-
 interface Found {
   readonly pages: Map<number, BorrowedPage>
   /** Pages that are not here, ascending like the question. */
@@ -37,7 +31,7 @@ export class PageReader {
   readonly fetcher: PageFetcher
   readonly #context: ReadContext
   readonly #memory: VolumeMemory
-  readonly #pages: PageEntries
+  readonly #lookup: PageLookup
   readonly #recency: Recency
   readonly #base: () => Snapshot
   #hasEnded: boolean
@@ -46,8 +40,8 @@ export class PageReader {
   constructor(context: ReadContext) {
     this.#context = context
     this.#memory = context.memory
-    this.#pages = context.store.pages
-    this.#recency = context.store.pages.recency
+    this.#lookup = context.store.lookup
+    this.#recency = context.store.recency
     this.#base = context.base
     this.fetcher = new PageFetcher(context)
     const { closing } = context
@@ -93,23 +87,18 @@ export class PageReader {
   }
 
   #localNow(sequence: number, pageIndex: number): Uint8Array | 'absent' {
-    const bytes = this.#pages.localNow(sequence, pageIndex)
+    const bytes = this.#lookup.localNow(sequence, pageIndex)
     if (bytes === undefined) return 'absent'
     this.#memory.keepLocal(sequence, pageIndex, bytes)
     return bytes
   }
 
   #storedNow(view: View, pageIndex: number): BorrowedPage | 'absent' {
-    const { lsn } = view.base
-    const entry = this.#pages.openNow(pageIndex)
-    if (entry === undefined || entry.from > lsn || lsn > this.#base().lsn) return 'absent'
-    const { content } = entry
-    const bytes = content.type === 'bytes' ? content.bytes : undefined
-    const page = content.type === 'local' ? (this.#pages.localNow(content.sequence, pageIndex) ?? 'absent') : bytes
-    if (page === 'absent') return page
-    this.#memory.keep(pageIndex, { from: entry.from, to: entry.to, bytes: page })
+    const found = this.#lookup.findNow(pageIndex, view.base.lsn, this.#base().lsn)
+    if (found === undefined) return 'absent'
+    this.#memory.keep(pageIndex, found)
     this.#recency.mark(pageIndex)
-    return page
+    return found.bytes
   }
 
   /** Looks pages up without asking the page store. The view must be pinned. */
@@ -123,11 +112,11 @@ export class PageReader {
       else if (known === 'stored') remote.push(pageIndex)
       else pages.set(pageIndex, known)
     }
-    for (const [i, bytes] of (await this.#context.store.pages.local(local)).entries()) {
+    for (const [i, bytes] of (await this.#lookup.local(local)).entries()) {
       const { pageIndex, sequence } = local[i] as LocalPlace
       if (bytes === undefined)
         throw new ClientError('LOCAL_STORE_CORRUPT', `a local commit lacks a page, page=${pageIndex} sequence=${sequence}`)
-      this.#context.memory.keepLocal(sequence, pageIndex, bytes)
+      this.#memory.keepLocal(sequence, pageIndex, bytes)
       pages.set(pageIndex, bytes)
     }
     const missing: number[] = []
@@ -187,41 +176,20 @@ export class PageReader {
   }
 
   async #findStored(view: View, wanted: readonly number[], into: Found): Promise<void> {
-    const { store, base, epoch } = this.#context
     const lsn = view.base.lsn
-    // What is open holds up to the base of this moment: one that it moves to while the store is read may be too far.
-    const baseLsn = base().lsn
-    const epochBefore = epoch()
-    const entries = await store.pages.open(wanted)
-    const found: { pageIndex: number; entry: PageEntry }[] = []
-    for (const [i, open] of entries.entries()) {
+    const epochBefore = this.#context.epoch()
+    const found = await this.#lookup.find(wanted, lsn, this.#base().lsn)
+    // What was open may have ended while the store was read.
+    const isCurrent = epochBefore === this.#context.epoch()
+    for (const [i, version] of found.entries()) {
       const pageIndex = wanted[i] as number
-      const holds = open !== undefined && open.from <= lsn && lsn <= baseLsn
-      const entry = holds ? open : store.pages.hasEnded ? await store.pages.ended(pageIndex, lsn) : undefined
-      if (entry === undefined) into.missing.push(pageIndex)
-      else found.push({ pageIndex, entry })
-    }
-    const bytes = await this.#bytesOf(found)
-    for (const [i, { pageIndex, entry }] of found.entries()) {
-      const page = bytes[i]
-      if (page === 'gone') into.missing.push(pageIndex)
+      if (version === undefined) into.missing.push(pageIndex)
       else {
-        into.pages.set(pageIndex, page)
-        store.pages.recency.mark(pageIndex)
-        if (epochBefore === epoch()) this.#context.memory.keep(pageIndex, { from: entry.from, to: entry.to, bytes: page })
+        into.pages.set(pageIndex, version.bytes)
+        this.#recency.mark(pageIndex)
+        if (isCurrent) this.#memory.keep(pageIndex, version)
       }
     }
-  }
-
-  async #bytesOf(found: readonly { pageIndex: number; entry: PageEntry }[]): Promise<(BorrowedPage | 'gone')[]> {
-    const places: (LocalPlace & { at: number })[] = []
-    const pages = found.map(({ pageIndex, entry }, at): BorrowedPage | 'gone' => {
-      if (entry.content.type === 'local') places.push({ pageIndex, sequence: entry.content.sequence, at })
-      return entry.content.type === 'bytes' ? entry.content.bytes : undefined
-    })
-    const local = await this.#context.store.pages.local(places)
-    for (const [i, { at }] of places.entries()) pages[at] = local[i] ?? 'gone'
-    return pages
   }
 }
 

@@ -2,7 +2,7 @@ import type { PullAnswer, SignedSegmentRef } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
 import type { Changes, CommitId, PageSize, Snapshot } from '@graft-ts/volume'
 import type { Divergence } from './divergence.ts'
-import { type LocalCommit, pageCountAfter, pageCountAfterAll, pagesAbove } from './local-commit.ts'
+import { type LocalCommit, pageCountAfter, pagesAbove } from './local-commit.ts'
 import { overlaps } from './overlap.ts'
 
 /** An attempt that was sent, and the last local commit that it holds. */
@@ -37,11 +37,6 @@ export interface VolumeState {
   readonly divergence: Divergence | undefined
   /** At this time, milliseconds since 1970, local reads were known to show the newest remote commit; `undefined`: never. */
   readonly confirmedAtMs: number | undefined
-}
-
-/** The page count of the local head. */
-export function headPageCount(state: Pick<VolumeState, 'base' | 'pending'>): number {
-  return pageCountAfterAll(state.base, state.pending)
 }
 
 /** Whether local reads may move to a newer commit: nothing local stands on the present one. */

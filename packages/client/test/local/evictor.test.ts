@@ -21,8 +21,8 @@ function open(arriving: number[], droppable = true) {
       return ledger.of(volumeId)
     },
     queue: { run: <T>(step: () => Promise<T>): Promise<T> => Promise.resolve().then(step) },
-    pages: {
-      evict: async () => {
+    eviction: {
+      step: async () => {
         steps++
         const bytes = droppable ? Math.min(100, ledger.of(volumeId).cached) : 0
         ledger.set(volumeId, { cached: ledger.of(volumeId).cached - bytes + (arriving.shift() ?? 0), kept: 0 })

@@ -1,7 +1,7 @@
 import type { Lsn } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import { ClientError } from '../../src/index.ts'
-import { decodePage, decodePageEntry, encodePage, encodePageEntry, type PageEntry } from '../../src/local/page-entry.ts'
+import { decodePage, decodePageEntry, encodePage, encodePageEntry, newPage, type PageEntry } from '../../src/local/page-entry.ts'
 
 const page = Uint8Array.from({ length: 512 }, (_, i) => i * 7)
 const entries: PageEntry[] = [
@@ -18,6 +18,28 @@ describe('page entries', () => {
 
   test('pages come back as they were', () => {
     expect(decodePage(encodePage(page))).toEqual(page)
+  })
+
+  test('a page that has room for its checksum is stored as it is, any other is copied', () => {
+    const roomy = newPage(page.length)
+    expect(roomy).toEqual(new Uint8Array(page.length))
+    roomy.set(page)
+    expect(encodePage(roomy)).toEqual(encodePage(page))
+    expect(encodePage(roomy).buffer).toBe(roomy.buffer)
+    expect(roomy).toEqual(page)
+    // As far from the beginning, but with something behind it, that may be another's.
+    for (const [before, behind] of [
+      [4, 1],
+      [5, 0],
+      [4, 4],
+      [0, 4],
+    ] as const) {
+      const around = new Uint8Array(before + page.length + behind).fill(9)
+      const inside = around.subarray(before, before + page.length)
+      inside.set(page)
+      expect(decodePage(encodePage(inside))).toEqual(page)
+      expect(around.subarray(0, before)).toEqual(new Uint8Array(before).fill(9))
+    }
   })
 
   test('I11: any flipped bit of a page is noticed', () => {

@@ -2,7 +2,18 @@ import type { Lsn } from '@graft-ts/volume'
 import { MemoryLevel } from 'memory-level'
 import { describe, expect, test } from 'vitest'
 import { Client, type ClientOptions, type Prefetcher, type Volume } from '../../src/index.ts'
-import { immediateTimers, openWorld, outcomeOf, page, pushedVolume, stampOf, type World, write } from '../harness.ts'
+import {
+  CrashableStore,
+  expectExactUsage,
+  immediateTimers,
+  openWorld,
+  outcomeOf,
+  page,
+  pushedVolume,
+  stampOf,
+  type World,
+  write,
+} from '../harness.ts'
 
 /** A store that answers at once. */
 const level = (): MemoryLevel<string, Uint8Array> => new MemoryLevel({ keyEncoding: 'utf8', valueEncoding: 'view' })
@@ -80,6 +91,54 @@ describe('readCached', () => {
       expect([undefined, 1]).toContain(stampNow(past.readCached(1)))
       expect(stampNow(await past.read(1))).toBe(1)
     }
+  })
+
+  test('I4: gives an old snapshot what has ended since: fetched, zero and own pages, before, while and after it ends', async () => {
+    const world = openWorld()
+    const writer = await pushedVolume((await world.open()).client, { 1: 1, 2: 2, 6: 6 })
+    const local = new CrashableStore()
+    local.isImmediate = true
+    const { client } = await world.openOn(local, { memoryCacheBytesMax: 1 })
+    const ours = await client.openVolume(writer.volumeId)
+    await write(ours, { 2: 22 })
+    await ours.push()
+    const first = ours.snapshot()
+    await first.readMany([1, 3])
+    first.close()
+    await ours.idle()
+    const keys = await local.keyCount()
+    const old = ours.snapshot()
+    const other = ours.snapshot()
+    const read = (): unknown[] => [1, 2, 3, 4].map((pageIndex) => stampNow(old.readCached(pageIndex)))
+    await writer.pull()
+    await write(writer, { 1: 11, 2: 222, 3: 33, 4: 44 })
+    await writer.push()
+    const seen: unknown[] = [read()]
+    // The batch is on its way, and then it is in the store, but nobody here knows.
+    local.before = async (call) => void (call === 'batch' && seen.push(read()))
+    local.afterBatch = async () => void seen.push(read())
+    await ours.pull()
+    local.before = async () => undefined
+    local.afterBatch = async () => undefined
+    seen.push(read())
+    expect(seen).toHaveLength(4)
+    for (const pages of seen) expect(pages).toEqual([1, 22, 0, undefined])
+    world.calls.length = 0
+    expect([...(await old.readMany([1, 2, 3])).values()].map(stampOf)).toEqual([1, 22, 0])
+    expect(world.calls).toEqual([])
+    // Another commit than either: what it has is fetched, and kept for as long as somebody may read it.
+    const between = await ours.snapshotAt(1 as Lsn)
+    expect(stampOf(await between.read(2))).toBe(2)
+    await ours.idle()
+    expect([stampNow(between.readCached(2)), stampNow(old.readCached(2))]).toEqual([2, 22])
+    between.close()
+    await ours.idle()
+    expect(read()).toEqual([1, 22, 0, undefined])
+    for (const snapshot of [old, other]) snapshot.close()
+    await ours.idle()
+    expect((await local.keyList()).filter((key) => /\/i\/|dirty/.test(key))).toEqual([])
+    expect(await local.keyCount()).toBeLessThan(keys)
+    await expectExactUsage(local, client)
   })
 
   test('counts as a read of its transaction, of the page and of the end', async () => {

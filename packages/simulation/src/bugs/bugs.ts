@@ -203,8 +203,8 @@ export const BUGS: readonly Bug[] = [
     breaks: 'I8',
     seed: 1,
     file: 'client/src/read/page-reader.ts',
-    from: 'if (entry === undefined) into.missing.push(pageIndex)',
-    to: 'if (entry === undefined) into.pages.set(pageIndex, undefined)',
+    from: 'if (version === undefined) into.missing.push(pageIndex)',
+    to: 'if (version === undefined) into.pages.set(pageIndex, undefined)',
   },
   {
     name: 'pinned-snapshot-follows-the-base',
@@ -212,7 +212,7 @@ export const BUGS: readonly Bug[] = [
     seed: 1,
     file: 'client/src/read/page-reader.ts',
     from: 'const lsn = view.base.lsn\n',
-    to: 'const lsn = base().lsn\n',
+    to: 'const lsn = this.#base().lsn\n',
   },
   {
     name: 'pull-forgets-what-ended',
@@ -226,9 +226,9 @@ export const BUGS: readonly Bug[] = [
     name: 'eviction-drops-what-is-not-pushed',
     breaks: 'I12',
     seed: 3,
-    file: 'client/src/local/page-entries.ts',
+    file: 'client/src/local/volume-eviction.ts',
     from: "if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')",
-    to: "for await (const [kept] of this.#database.entries(this.#keys.localPages)) batch.remove(kept)\n      if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')",
+    to: "for await (const [kept] of database.entries(keys.localPages)) batch.remove(kept)\n      if (content.type !== 'local') batch.removePage(key, openBytes, 'cached')",
   },
   {
     name: 'snapshot-isolation-loses-updates',
