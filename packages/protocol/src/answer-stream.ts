@@ -5,7 +5,8 @@ import type { BeforeAnswer } from './answer-unary.ts'
 import { CallContext } from './call-context.ts'
 import { encodeAnswer } from './encode-answer.ts'
 import { inEnvelope } from './envelope.ts'
-import { toConnectError } from './errors.ts'
+import { type ProtocolError, toConnectError } from './errors.ts'
+import { UnreadLimit, type UnreadOptions } from './unread-limit.ts'
 
 /** What a call with a stream of answers is asked for with, by all who speak protobuf. */
 export const STREAM_CONTENT_TYPE = 'application/connect+proto'
@@ -27,8 +28,13 @@ const endOfStream = createEndStreamSerialization(undefined)
  * Answers a call with a stream of answers as Connect's own handler does, in few steps: that one takes each message through a
  * dozen generators and copies it three times, which is half of what a read from memory costs. Never rejects.
  */
-export async function answerStream(request: Request, called: StreamedMethod, before: BeforeAnswer): Promise<Response> {
-  const stream = new AnswerStream(request, called, before)
+export async function answerStream(
+  request: Request,
+  called: StreamedMethod,
+  before: BeforeAnswer,
+  unread: UnreadOptions,
+): Promise<Response> {
+  const stream = new AnswerStream(request, called, before, unread)
   // The first answer is waited for, so that bodies have been read by the time that the head of the answer leaves.
   await stream.begin()
   return new Response(new ReadableStream(stream, { highWaterMark: 0 }), { headers: { 'content-type': STREAM_CONTENT_TYPE } })
@@ -38,14 +44,22 @@ class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
   readonly #called: StreamedMethod
   readonly #before: BeforeAnswer
   readonly #context: CallContext
+  readonly #unread: UnreadLimit
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #answers: Answers | undefined
   #ready: Uint8Array[] = []
   #isOver = false
 
-  constructor(request: Request, called: StreamedMethod, before: BeforeAnswer) {
+  constructor(request: Request, called: StreamedMethod, before: BeforeAnswer, unread: UnreadOptions) {
     this.#called = called
     this.#before = before
     this.#context = new CallContext(request, called.method, before.timers)
+    this.#unread = new UnreadLimit(unread, (reason) => this.#giveUp(reason))
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller
+    if (!this.#isOver) this.#unread.offered()
   }
 
   async begin(): Promise<void> {
@@ -59,7 +73,7 @@ class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
       this.#answers = impl(message, this.#context)[Symbol.asyncIterator]() as Answers
       // A reader that goes away leaves the stream standing between two messages. Nothing would ever resume it there, so
       // what the service holds for it would never be released.
-      signal.addEventListener('abort', () => void this.#answers?.return?.().catch(() => undefined), { once: true })
+      signal.addEventListener('abort', () => this.#leave(), { once: true })
     } catch (error) {
       this.#end(error)
       return
@@ -68,15 +82,27 @@ class AnswerStream implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    this.#unread.asked()
     if (this.#ready.length === 0) await this.#step(this.#called.method.output, this.#answers as Answers)
     const ready = this.#ready
     this.#ready = []
     for (const piece of ready) controller.enqueue(piece)
     if (this.#isOver) controller.close()
+    else this.#unread.offered()
   }
 
   cancel(reason: unknown): void {
     // Those who wait for the next answer hear of it by the signal.
+    this.#context.abort(reason)
+  }
+
+  #leave(): void {
+    this.#unread.asked()
+    void this.#answers?.return?.().catch(() => undefined)
+  }
+
+  #giveUp(reason: ProtocolError): void {
+    this.#controller?.error(reason)
     this.#context.abort(reason)
   }
 

@@ -17,6 +17,7 @@ export type ProtocolErrorCode =
   | 'WATCH_TOO_LARGE'
   | 'REQUESTS_TOO_MANY'
   | 'BODY_TIMEOUT'
+  | 'ANSWER_UNREAD'
   | 'REFS_EXPIRED'
   | 'REFS_FORGED'
   | 'ACCESS_DENIED'
@@ -40,6 +41,7 @@ const KIND_OF: Readonly<Record<ProtocolErrorCode, ProtocolErrorKind>> = {
   REQUESTS_TOO_MANY: 'exhausted',
   // Half a message has no effect, so that its sender may try again on a better line.
   BODY_TIMEOUT: 'unavailable',
+  ANSWER_UNREAD: 'unavailable',
   REFS_EXPIRED: 'missing',
   REFS_FORGED: 'denied',
   ACCESS_DENIED: 'denied',

@@ -20,6 +20,7 @@ import { boundedBody } from './bounded-body.ts'
 import { ProtocolError, toConnectError } from './errors.ts'
 import { readMessage } from './read-message.ts'
 import { RequestBody } from './request-body.ts'
+import { withUnreadLimit } from './unread-limit.ts'
 
 // Errors get their kind and code where they leave the service, whichever transport carries them.
 const wireErrors: Interceptor = (next) => async (request) => {
@@ -98,11 +99,17 @@ export interface FetchHandlerOptions {
    * `REQUESTS_TOO_MANY` (kind `exhausted`, with `retryAfterMs`). Default 128 MiB.
    */
   readonly bodiesBytesMax?: number
+  /**
+   * How long an answer in pieces may lie unread, in milliseconds, before what is held for it is let go and it ends torn, for the
+   * reason `ANSWER_UNREAD`. Default 60,000.
+   */
+  readonly unreadMsMax?: number
   /** Default: the runtime's. */
   readonly timers?: Timers
 }
 
 const BODY_MS_MAX_DEFAULT = 60_000
+const UNREAD_MS_MAX_DEFAULT = 60_000
 const FIELDS_MAX_DEFAULT = 16_384
 const BODIES_BYTES_MAX_DEFAULT = 128 * 2 ** 20
 
@@ -117,6 +124,7 @@ export function toFetchHandler(
   const { requestBytesMax, fieldsMax = FIELDS_MAX_DEFAULT, admit, timers = systemTimers } = options
   const room = new BodyRoom(options.bodiesBytesMax ?? BODIES_BYTES_MAX_DEFAULT)
   const bodyLimits = { ms: options.bodyMsMax ?? BODY_MS_MAX_DEFAULT, timers, room }
+  const unread = { ms: options.unreadMsMax ?? UNREAD_MS_MAX_DEFAULT, timers }
   const gate = gateOf(admit)
   const router = createConnectRouter({ ...ROUTER_OPTIONS, requestGate: gate, readMaxBytes: requestBytesMax })
   routes(router)
@@ -129,12 +137,14 @@ export function toFetchHandler(
       return readMessage(called.method, body, { requestBytesMax, fieldsMax })
     }
     const before = { admit: gate, timers, readRequest }
-    return isStreamed(called) ? answerStream(request, called, before) : answerUnary(request, called, before)
+    return isStreamed(called) ? answerStream(request, called, before, unread) : answerUnary(request, called, before)
   }
   const answerOther = async (request: Request, handler: UniversalHandler, body: RequestBody): Promise<Response> => {
     const bounded = boundedBody(body, handler.method, request.headers.get('content-type') ?? '', fieldsMax)
     try {
-      return await withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+      const response = await withDetail(universalServerResponseToFetch(await handler(callOf(request, bounded))))
+      if (handler.method.methodKind === 'unary' || response.body === null) return response
+      return new Response(withUnreadLimit(response.body, unread), response)
     } finally {
       body.release()
     }
