@@ -239,6 +239,22 @@ export const BUGS: readonly Bug[] = [
     to: "if (isLengthTouched(footprint, changes, pageCountChanged)) return true\n  if (footprint.isolation === 'serializable' && isTouched(footprint.own, changes)) return true",
   },
   {
+    name: 'snapshot-isolation-overwrites-what-it-has-not-read',
+    breaks: 'snapshot isolation',
+    seed: 1,
+    file: 'client/src/state/overlap.ts',
+    from: 'if (isLengthTouched(footprint, changes, pageCountChanged) || isTouched(footprint.own, changes)) return true',
+    to: "if (isLengthTouched(footprint, changes, pageCountChanged)) return true\n  if (isTouched(footprint.isolation === 'serializable' ? footprint.own : footprint.own.intersection(footprint.reads), changes)) return true",
+  },
+  {
+    name: 'snapshot-isolation-cuts-off-what-others-wrote',
+    breaks: 'snapshot isolation',
+    seed: 2,
+    file: 'client/src/state/overlap.ts',
+    from: 'return floor !== undefined && (changes.pages.last() ?? 0) > floor',
+    to: 'return floor !== undefined && floor < 0',
+  },
+  {
     name: 'merge-from-the-wrong-side',
     breaks: 'merge',
     seed: 1,
@@ -261,6 +277,14 @@ export const BUGS: readonly Bug[] = [
     file: 'pagestore/src/read/kept-frames.ts',
     from: 'counters.frameCacheRejected += 1',
     to: 'counters.frameCacheRejected += 1\n        return new Uint8Array(frame)',
+  },
+  {
+    name: 'failed-frame-of-an-answer-is-left-out',
+    breaks: 'I8',
+    seed: 1,
+    file: 'pagestore/src/read/arrivals.ts',
+    from: 'failure ??= { error }',
+    to: 'void error',
   },
   {
     name: 'room-is-not-given-back',

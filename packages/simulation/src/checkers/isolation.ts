@@ -2,7 +2,7 @@ import type { ClientId } from '@graft-ts/volume'
 import type { Run } from '../model/transactions.ts'
 import type { VolumeModel } from '../model/volume-model.ts'
 import { WorkingState } from '../model/working-state.ts'
-import { mustHold } from '../violation.ts'
+import { mustHold, Violation } from '../violation.ts'
 
 /**
  * Checks that a committed run would have read the same, had it run alone at its place in the log: everything that it saw is
@@ -69,8 +69,9 @@ export function checkSnapshotIsolation(run: Run, model: VolumeModel, own: Readon
     ranges.reduce((most, { to }) => Math.max(most, to), 0),
   )
   // What it wrote and then cut off itself overwrites nothing.
-  const left = new WorkingState({ pageCount: Number.POSITIVE_INFINITY, pages: new Map() })
+  const left = new WorkingState({ pageCount: run.pageCountRead ?? Number.POSITIVE_INFINITY, pages: new Map() })
   left.apply(run)
+  checkCutOff(run, left.floor, { model, clientId, newest })
   for (const pageIndex of left.written.keys()) {
     if (run.merged.has(pageIndex)) continue
     const changedAt = model.lastChange(pageIndex, clientId)
@@ -79,6 +80,22 @@ export function checkSnapshotIsolation(run: Run, model: VolumeModel, own: Readon
       'snapshot isolation',
       () =>
         `run ${run.stamp} of ${run.transaction.client} overwrote page ${pageIndex}, changed at ${changedAt}, and stood on ${newest} at most`,
+    )
+  }
+}
+
+/** What a run cut off it has overwritten, with nothing. */
+function checkCutOff(
+  { stamp, transaction }: Run,
+  floor: number | undefined,
+  { model, clientId, newest }: { readonly model: VolumeModel; readonly clientId: ClientId | undefined; readonly newest: number },
+): void {
+  if (floor === undefined) return
+  for (const [pageIndex, { lsn }] of model.state(model.head).pages) {
+    if (pageIndex <= floor || lsn <= newest || model.commit(lsn)?.clientId === clientId) continue
+    throw new Violation(
+      'snapshot isolation',
+      `run ${stamp} of ${transaction.client} cut off page ${pageIndex}, written at ${lsn}, and stood on ${newest} at most`,
     )
   }
 }

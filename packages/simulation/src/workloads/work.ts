@@ -46,6 +46,20 @@ const sumUp: Maker = ({ layout }) => ({
   },
 })
 
+/** Reads here and there, also where nothing is. */
+const browse: Maker = ({ layout }, random) => {
+  const tail = Array.from({ length: 6 }, () => layout.tail + random.below(30))
+  const pages = [...layout.registers, ...layout.lists, layout.header, ...layout.tree, ...tail].filter(() => random.chance(0.4))
+  return {
+    name: 'browse',
+    isReadOnly: true,
+    needsSerializable: false,
+    run: async (tx) => {
+      for (const page of pages) await tx.read(page)
+    },
+  }
+}
+
 /** The sum of the accounts never changes. */
 export function checkSum(balances: readonly number[]): void {
   const sum = balances.reduce((total, balance) => total + (balance | 0), 0)
@@ -150,6 +164,7 @@ const writeSkew: Maker = ({ layout }, random) => {
 const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [20, transfer],
   [8, sumUp],
+  [4, browse],
   [10, register],
   [14, append],
   [10, tree],

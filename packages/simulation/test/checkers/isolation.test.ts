@@ -73,12 +73,27 @@ describe('snapshot isolation', () => {
 
   test('what it cut off itself overwrites nothing', () => {
     const history = threeCommits()
+    // Others have cut it off, too: there is nothing left of theirs.
+    history.commit({}, { pageCount: 20, floor: 20 })
     const { transaction } = history.run({ isolation: 'snapshot', baseLsn: 1 })
     const cutOff = { ...history.transactions.beginRun(transaction, 3), baseLsnMax: 2 }
     cutOff.operations.push({ type: 'write', pageIndex: 21, content: page(cutOff.stamp) })
     expect(() => checkSnapshotIsolation(cutOff, history.model, NONE)).toThrow('snapshot isolation')
     cutOff.operations.push({ type: 'page-count', pageCount: 20 })
     expect(() => checkSnapshotIsolation(cutOff, history.model, NONE)).not.toThrow()
+  })
+
+  test('does not let pages be cut off that others have written since', () => {
+    const history = threeCommits()
+    const cutting = (baseLsn: number, pageCount: number) => history.run({ isolation: 'snapshot', baseLsn, pageCount })
+    expect(() => checkSnapshotIsolation(cutting(3, 20), history.model, NONE)).not.toThrow()
+    expect(() => checkSnapshotIsolation(cutting(2, 20), history.model, NONE)).toThrow('cut off page 21, written at 3')
+    expect(() => checkSnapshotIsolation(cutting(2, 21), history.model, NONE)).not.toThrow()
+    // What its own client has written may go.
+    expect(() => checkSnapshotIsolation(cutting(2, 20), history.model, NONE, history.clientIds[0])).not.toThrow()
+    // To a run that found no more than that there was nothing to cut off.
+    const grown = { ...cutting(2, 20), pageCountRead: 20 }
+    expect(() => checkSnapshotIsolation(grown, history.model, NONE)).not.toThrow()
   })
 
   test('a run that runs again stands on what was there by then', () => {
