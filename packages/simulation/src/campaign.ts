@@ -56,7 +56,8 @@ export async function campaign(
   return { seeds, tally, virtualMs, events, failures }
 }
 
-function failureOf({ violation, tally }: SeedResult): string | undefined {
+/** What a seed has found, or that too little happened in it for it to be worth anything; `undefined`: neither. */
+export function failureOf({ violation, tally }: Pick<SeedResult, 'violation' | 'tally'>): string | undefined {
   if (violation !== undefined) return violation.message
   const [operations, faults] = [operationsIn(tally), faultsIn(tally)]
   if (operations >= OPERATIONS_MIN && faults >= FAULTS_MIN) return undefined

@@ -102,6 +102,43 @@ const CHECKS = [
   'checks: views',
 ]
 
+/** What there is in worlds, and what their clients do. */
+const WORLDS = [
+  'operations: audit',
+  'operations: commit',
+  'operations: hold',
+  'operations: hydrate',
+  'operations: past',
+  'operations: pull',
+  'operations: push',
+  'operations: revisit',
+  'operations: scan',
+  'operations: settle',
+  'operations: transact',
+  'operations: watch',
+  'work: append',
+  'work: browse',
+  'work: bulk',
+  'work: grow',
+  'work: grow blindly',
+  'work: read tail',
+  'work: register',
+  'work: shrink',
+  'work: sum up',
+  'work: touch tail',
+  'work: transfer',
+  'work: tree',
+  'work: write skew',
+  'world: clients that sync by themselves',
+  'world: clients with several handles',
+  'world: late joiners',
+  'world: one client too far away',
+  'world: several meta stores',
+  'world: several page stores',
+  'world: several volumes',
+  'world: sparse volumes',
+]
+
 /** How many seeds it takes before a class that was never met counts as a hole, not as bad luck. */
 export const SEEDS_FOR_COVERAGE = 200
 
@@ -140,9 +177,9 @@ export function operationsIn(tally: Tally): number {
   return sumOf(tally, (name) => name.startsWith('operations: '))
 }
 
-/** The classes of faults, recoveries and checks that were never met. */
+/** The classes of faults, recoveries, checks, worlds and work that were never met. */
 export function neverMet(tally: Tally): string[] {
-  return [...FAULTS, ...RECOVERIES, ...CHECKS].filter((name) => tally.count(name) === 0)
+  return [...FAULTS, ...RECOVERIES, ...CHECKS, ...WORLDS].filter((name) => tally.count(name) === 0)
 }
 
 /** Faults that were counted and that nobody listed above: a new class needs its line there. */

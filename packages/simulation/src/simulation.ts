@@ -148,6 +148,7 @@ class SimulationRun {
     for (const [i, node] of world.clients.entries()) {
       // Some join when the log is long already.
       const delayMs = i > 1 && world.random.chance(0.4) ? world.random.between(1_000, 15_000) : 0
+      if (delayMs > 0) world.tally.add('world: late joiners')
       world.scheduler.after(undefined, delayMs, `start ${node.name}`, () => this.#start(node))
     }
   }

@@ -69,6 +69,22 @@ export class World {
       onViolation,
     })
     this.heal(true)
+    this.#note()
+  }
+
+  /** Counts what this world has that others have not. */
+  #note(): void {
+    const { scenario, clients, tally } = this
+    const features: Readonly<Record<string, boolean>> = {
+      'clients that sync by themselves': clients.some(({ setup }) => setup.sync !== undefined),
+      'clients with several handles': clients.some(({ setup }) => setup.handles > 1),
+      'one client too far away': scenario.isContended,
+      'several meta stores': scenario.metaStores > 1,
+      'several page stores': scenario.pageStores > 1,
+      'several volumes': scenario.volumes.length > 1,
+      'sparse volumes': scenario.volumes.some(({ isSparse }) => isSparse),
+    }
+    for (const [feature, isThere] of Object.entries(features)) if (isThere) tally.add(`world: ${feature}`)
   }
 
   get servers(): readonly ServerNodeImpl[] {

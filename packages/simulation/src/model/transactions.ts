@@ -60,6 +60,7 @@ export interface Transaction {
 export class Transactions {
   readonly #runs = new Map<number, Run>()
   readonly #all: Transaction[] = []
+  readonly #byOwner = new Map<string, Transaction[]>()
   #ends = 0
 
   begin(options: Omit<Transaction, 'id' | 'runs' | 'state' | 'sequence' | 'lsn' | 'committed'>): Transaction {
@@ -73,6 +74,10 @@ export class Transactions {
       committed: undefined,
     }
     this.#all.push(transaction)
+    const owner = ownerOf(options.client, options.volume)
+    const others = this.#byOwner.get(owner)
+    if (others === undefined) this.#byOwner.set(owner, [transaction])
+    else others.push(transaction)
     return transaction
   }
 
@@ -107,11 +112,15 @@ export class Transactions {
   }
 
   /** The transactions of one client on one volume, in the order in which they began. */
-  of(client: string, volume: number): Transaction[] {
-    return this.#all.filter((transaction) => transaction.client === client && transaction.volume === volume)
+  of(client: string, volume: number): readonly Transaction[] {
+    return this.#byOwner.get(ownerOf(client, volume)) ?? []
   }
 
   [Symbol.iterator](): IterableIterator<Transaction> {
     return this.#all.values()
   }
+}
+
+function ownerOf(client: string, volume: number): string {
+  return `${client}|${volume}`
 }

@@ -26,6 +26,7 @@ export class Writing {
 
   async transact(known: KnownVolume, volume: Volume): Promise<void> {
     const work = drawWork(known, this.#session.random)
+    this.#session.tally.add(`work: ${work.name}`)
     if (work.isReadOnly) return this.#readOnly(known, volume, work)
     const slot = this.#freeSlot(known, volume)
     // What has to wait for its turn in the journal pushes, so that its turn comes.
