@@ -17,12 +17,16 @@ const DENO_PLATFORM = `${process.platform}-${process.arch}${process.platform ===
 const DENO = at(`node_modules/@deno/${DENO_PLATFORM}/deno`)
 const BUN_PLATFORM = `${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
 const BUN = at(`node_modules/@oven/bun-${BUN_PLATFORM}/bin/bun`)
+// The oldest Node that the packages claim; tests on Node otherwise run on the current one.
+const OLD_NODE_PLATFORM = `${process.platform}-${process.arch}`
+const OLD_NODE = at(`oldest-node/node_modules/node-${OLD_NODE_PLATFORM}/bin/node`)
 // Nothing is fetched: packages come from the folders that npm made.
 const DENO_ARGS = ['run', '--no-remote', '--no-lock', '--node-modules-dir=manual', '--no-check', '--allow-all']
 
 /** Runtimes by name: `command` begins their command lines; `missing` says why there is none. */
 export const runtimes = {
   node: { command: [process.execPath] },
+  'node-22': existsSync(OLD_NODE) ? { command: [OLD_NODE] } : { missing: `npm did not install it for ${OLD_NODE_PLATFORM}` },
   bun: existsSync(BUN) ? { command: [BUN, '--no-install'] } : { missing: `npm did not install it for ${BUN_PLATFORM}` },
   deno: existsSync(DENO) ? { command: [DENO, ...DENO_ARGS] } : { missing: `npm did not install it for ${DENO_PLATFORM}` },
 }
@@ -35,7 +39,7 @@ export const runtimes = {
 export async function startHost(runtime, settings) {
   const folder = await mkdtemp(join(tmpdir(), 'graft-host-'))
   const env = { GRAFT_FOLDER: folder, GRAFT_SETTINGS: JSON.stringify(settings.server) }
-  const { told, stop } = await startTelling(runtime, [at(`hosts/${runtime}.mjs`)], env)
+  const { told, stop } = await startTelling(runtime, [at(`hosts/${runtime === 'node-22' ? 'node' : runtime}.mjs`)], env)
   return {
     baseUrl: told.baseUrl,
     stop: async () => {

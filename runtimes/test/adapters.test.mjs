@@ -1,4 +1,4 @@
-// The object stores on runtimes other than Node, where the package's own tests run them.
+// The object stores on runtimes other than the current Node, where the package's own tests run them.
 import { describe } from 'vitest'
 import { runGuest, runtimes } from '../processes.mjs'
 import { MISSING, Miniflare, startWorker } from '../workers.mjs'
@@ -10,7 +10,7 @@ const WORKER_SUITES = [
   { suite: 'probe', atLeast: 1 },
 ]
 
-for (const runtime of ['bun', 'deno']) testOn(runtime, runtimes[runtime].missing, () => runGuest(runtime, ['adapters']), 90)
+for (const runtime of ['node-22', 'bun', 'deno']) testOn(runtime, runtimes[runtime].missing, () => runGuest(runtime, ['adapters']), 90)
 
 const resultsOf = await runInWorker()
 for (const { suite, atLeast } of WORKER_SUITES) {

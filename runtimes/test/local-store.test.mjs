@@ -20,7 +20,7 @@ const PUSHES_MS_MAX = 240_000
 const LOCKED = { refusal: 'conflict LOCAL_STORE_LOCKED' }
 
 describe('a local store of LevelDB', () => {
-  for (const runtime of ['node', 'bun', 'deno']) testOn(runtime)
+  for (const runtime of ['node', 'node-22', 'bun', 'deno']) testOn(runtime)
 })
 
 describe('a push', () => {

@@ -20,6 +20,7 @@ const startStores = (name, options) => startWorker(name, { ...options, bindings:
 
 const HOSTS = [
   { name: 'node', runtime: 'node', start: () => startHost('node', settings) },
+  { name: 'the oldest Node', runtime: 'node-22', start: () => startHost('node-22', settings) },
   { name: 'bun', runtime: 'bun', start: () => startHost('bun', settings) },
   { name: 'deno', runtime: 'deno', start: () => startHost('deno', settings) },
   { name: 'workerd, made for each request', runtime: 'workerd', start: () => startStores('per-request', ON_R2) },
@@ -27,7 +28,7 @@ const HOSTS = [
 ]
 for (const { name, runtime, start } of HOSTS) testBetween(`stores on ${name}`, runtime, start, askFromProcess('node'))
 
-for (const runtime of ['bun', 'deno']) {
+for (const runtime of ['node-22', 'bun', 'deno']) {
   testBetween(`stores asked from ${runtime}`, runtime, () => startHost('node', settings), askFromProcess(runtime))
 }
 testBetween('stores asked from workerd', 'workerd', () => startHost('node', settings), askFromWorker, TESTS_FROM_WORKERS)
