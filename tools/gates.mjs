@@ -22,7 +22,11 @@ const GATES = [
   { name: 'coverage', args: ['run', 'coverage'] },
   { name: 'package', args: ['run', 'pack:check'] },
   { name: 'size', args: ['run', 'size'] },
-  { name: 'other runtimes', args: ['run', 'setup:runtimes'], isNeeded: () => !isInstalled('runtimes') || !isInstalled('runtimes/oldest-node') },
+  {
+    name: 'other runtimes',
+    args: ['run', 'setup:runtimes'],
+    isNeeded: () => !isInstalled('runtimes') || !isInstalled('runtimes/oldest-node'),
+  },
   // Counted test by test too; a runtime that npm could not install is a skipped test that says so.
   { name: 'tests on other runtimes', args: ['run', 'test:runtimes'], reports: ['runtimes/reports/vitest.json'] },
   { name: 'examples', args: ['run', 'examples'] },

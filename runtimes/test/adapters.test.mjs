@@ -10,7 +10,8 @@ const WORKER_SUITES = [
   { suite: 'probe', atLeast: 1 },
 ]
 
-for (const runtime of ['node-22', 'bun', 'deno']) testOn(runtime, runtimes[runtime].missing, () => runGuest(runtime, ['adapters']), 90)
+for (const runtime of ['node-22', 'bun', 'deno'])
+  testOn(runtime, runtimes[runtime].missing, () => runGuest(runtime, ['adapters']), 90)
 
 const resultsOf = await runInWorker()
 for (const { suite, atLeast } of WORKER_SUITES) {
