@@ -8,14 +8,18 @@ export interface TimeLimit {
 }
 
 /** The outcome of some work, or the error of the limit if that takes longer: the work then goes on, for nobody. */
-export async function inTime<T>(work: Promise<T>, { timers, ms, error }: TimeLimit): Promise<T> {
-  let cancel = (): void => undefined
-  const late = new Promise<never>((_, reject) => {
-    cancel = timers.start(() => reject(error()), ms)
+export function inTime<T>(work: Promise<T>, { timers, ms, error }: TimeLimit): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = timers.start(() => reject(error()), ms)
+    work.then(
+      (value) => {
+        cancel()
+        resolve(value)
+      },
+      (failure: unknown) => {
+        cancel()
+        reject(failure)
+      },
+    )
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    cancel()
-  }
 }

@@ -1,6 +1,6 @@
 import { decodeFrame, type FrameCodec, isTypedError, SegmentError } from '@graft-ts/volume'
 import { LRUCache } from 'lru-cache'
-import { PagestoreError, throwIfAborted } from '../errors.ts'
+import { requestAborted, throwIfAborted } from '../errors.ts'
 import type { PagestoreLog } from '../events.ts'
 import type { PagestoreLimits } from '../limits.ts'
 import type { Counters } from '../metrics.ts'
@@ -10,6 +10,8 @@ import { coalesceFrames, type FrameRange, type FrameTarget, rangeLimits } from '
 
 // What an entry costs beside its bytes: its key, and the cache's own records.
 const ENTRY_OVERHEAD_BYTES = 512
+// Without a reason each read that is given up would make an exception, with its stack.
+const NOBODY_WAITS = 'nobody waits for the frames any more'
 
 /** What a frame reader works with. */
 export interface FrameReaderOptions {
@@ -28,6 +30,9 @@ export interface FrameReaderOptions {
 interface Fetch {
   readonly controller: AbortController
   readonly targets: readonly FrameTarget[]
+  /** How many frames have come. */
+  arrived: number
+  /** How many requests wait for a frame; one that waits for two counts twice. */
   waiters: number
 }
 
@@ -76,7 +81,7 @@ export class FrameReader {
    *
    * @returns For each target, in the same order, its pages, concatenated: shared with other requests, not to be written to.
    * Each promise fails on its own, with a {@link SegmentError} when its frame is not what was asked for (I11).
-   * @throws {@link PagestoreError} `REQUEST_ABORTED` at once, with nothing read, if the request is over already.
+   * @throws `PagestoreError` `REQUEST_ABORTED` at once, with nothing read, if the request is over already.
    */
   read(targets: readonly FrameTarget[], signal: AbortSignal): Promise<Uint8Array>[] {
     // The first one to join a read would leave it again, and nothing would be left for the second one to join.
@@ -101,7 +106,7 @@ export class FrameReader {
   #recall(target: FrameTarget): boolean {
     const finding = this.#options.kept?.find(target)
     if (finding === undefined) return false
-    const fetch: Fetch = { controller: new AbortController(), targets: [target], waiters: 0 }
+    const fetch: Fetch = { controller: new AbortController(), targets: [target], arrived: 0, waiters: 0 }
     const { signal } = fetch.controller
     this.#fly(
       fetch,
@@ -112,11 +117,12 @@ export class FrameReader {
   }
 
   #fetch(range: FrameRange): void {
-    const fetch: Fetch = { controller: new AbortController(), targets: range.targets, waiters: 0 }
+    const { targets } = range
+    const fetch: Fetch = { controller: new AbortController(), targets, arrived: 0, waiters: 0 }
     const { signal } = fetch.controller
-    const volumeId = (range.targets[0] as FrameTarget).expected.volumeId
+    const volumeId = (targets[0] as FrameTarget).expected.volumeId
     const bytes = this.#options.ranges.read(range.object, volumeId, { offset: range.offset, length: range.byteLength }, signal)
-    for (const target of range.targets) {
+    for (const target of targets) {
       this.#fly(
         fetch,
         target,
@@ -127,11 +133,19 @@ export class FrameReader {
 
   /** Registers what brings a frame, so that others can join. */
   #fly(fetch: Fetch, target: FrameTarget, expanding: Promise<Uint8Array>): void {
-    const pages = expanding.then((expanded) => {
-      this.#cache?.set(target.cacheKey, expanded)
-      return expanded
-    })
-    const flight: Flight = { fetch, pages: pages.finally(() => this.#land(target, flight)) }
+    const pages = expanding.then(
+      (expanded) => {
+        this.#cache?.set(target.cacheKey, expanded)
+        fetch.arrived += 1
+        this.#land(target, flight)
+        return expanded
+      },
+      (error: unknown) => {
+        this.#land(target, flight)
+        throw error
+      },
+    )
+    const flight: Flight = { fetch, pages }
     // Those who wait look at the outcome; when all have left there is nobody to tell.
     flight.pages.catch(() => undefined)
     this.#flights.set(target.cacheKey, flight)
@@ -141,7 +155,7 @@ export class FrameReader {
     if (this.#flights.get(target.cacheKey) === flight) this.#flights.delete(target.cacheKey)
   }
 
-  /** Waits for a flight, or until the request is aborted; the last one to leave cancels the read. */
+  /** Waits for a flight, or until the request is aborted; the last one to leave cancels what has not come yet. */
   #join(flight: Flight, signal: AbortSignal): Promise<Uint8Array> {
     const { fetch } = flight
     fetch.waiters += 1
@@ -152,14 +166,23 @@ export class FrameReader {
         isWaiting = false
         signal.removeEventListener('abort', abort)
         fetch.waiters -= 1
-        if (fetch.waiters === 0) this.#abandon(fetch)
+        if (fetch.waiters === 0 && fetch.arrived < fetch.targets.length) this.#abandon(fetch)
       }
       const abort = (): void => {
         leave()
-        reject(new PagestoreError('REQUEST_ABORTED', 'the request was aborted', { cause: signal.reason }))
+        reject(requestAborted(signal))
       }
       signal.addEventListener('abort', abort)
-      flight.pages.then(resolve, reject).finally(leave)
+      flight.pages.then(
+        (pages) => {
+          leave()
+          resolve(pages)
+        },
+        (error: unknown) => {
+          leave()
+          reject(error)
+        },
+      )
     })
   }
 
@@ -168,7 +191,7 @@ export class FrameReader {
     for (const { cacheKey } of fetch.targets) {
       if (this.#flights.get(cacheKey)?.fetch === fetch) this.#flights.delete(cacheKey)
     }
-    fetch.controller.abort()
+    fetch.controller.abort(NOBODY_WAITS)
   }
 
   async #expand(target: FrameTarget, read: Uint8Array, readOffset: number, signal: AbortSignal): Promise<Uint8Array> {
