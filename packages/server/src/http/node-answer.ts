@@ -5,20 +5,19 @@ const WAITING_BYTES_MAX = 512 * 1024
 
 /**
  * Sends an answer. One whose pieces are all there leaves at once, with its length; of any other a piece is asked for only as
- * the reader takes what was sent. Never rejects: an answer that fails on its way ends torn, which its reader can tell.
+ * the reader takes what was sent. One that cannot be sent, since its body has been read or HTTP has no way to say its
+ * headers, is answered for with 500; one that fails on its way ends torn, which its reader can tell. Never rejects.
  */
 export async function sendAnswer(response: Response, outgoing: ServerResponse): Promise<void> {
-  const { body } = response
-  if (outgoing.destroyed) {
-    await body?.cancel().catch(() => undefined)
-    return
+  try {
+    const { body } = response
+    if (outgoing.destroyed) await body?.cancel()
+    else if (body !== null) await new BodySender(response, body.getReader(), outgoing).send()
+    else if (sendHead(response, outgoing)) outgoing.end()
+  } catch (error) {
+    if (outgoing.headersSent) outgoing.destroy(error as Error)
+    else outgoing.writeHead(500).end()
   }
-  if (body !== null) {
-    await new BodySender(response, body.getReader(), outgoing).send()
-    return
-  }
-  outgoing.writeHead(response.status, headersOf(response.headers))
-  outgoing.end()
 }
 
 class BodySender {
@@ -36,23 +35,31 @@ class BodySender {
   }
 
   async send(): Promise<void> {
-    const reader = this.#reader
     const outgoing = this.#outgoing
     outgoing.once('close', () => {
-      if (!outgoing.writableFinished) reader.cancel().catch(() => undefined)
+      if (!outgoing.writableFinished) this.#giveUp()
     })
     // Pieces that are there come before this runs. A head does not wait for others, or a watch would look unanswered until
     // something happens.
     process.nextTick(() => this.#sendFirst())
     try {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) {
-        this.#take(next.value)
-        if (outgoing.writableLength > WAITING_BYTES_MAX && !outgoing.destroyed) await roomIn(outgoing)
-      }
-      this.#sendFirst({ 'content-length': this.#firstBytes })
-      outgoing.end()
+      await this.#sendPieces()
     } catch (error) {
       outgoing.destroy(error as Error)
+      return
+    }
+    this.#sendFirst({ 'content-length': this.#firstBytes })
+    outgoing.end()
+  }
+
+  async #sendPieces(): Promise<void> {
+    const reader = this.#reader
+    const outgoing = this.#outgoing
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      // It has been given up while this piece was on its way.
+      if (outgoing.writableEnded) return
+      this.#take(next.value)
+      if (outgoing.writableLength > WAITING_BYTES_MAX && !outgoing.destroyed) await roomIn(outgoing)
     }
   }
 
@@ -71,10 +78,27 @@ class BodySender {
     const outgoing = this.#outgoing
     if (pieces === undefined || outgoing.destroyed) return
     this.#first = undefined
-    const { status, headers } = this.#response
-    outgoing.writeHead(status, { ...headersOf(headers), ...more })
+    if (!sendHead(this.#response, outgoing, more)) {
+      this.#giveUp()
+      return
+    }
     if (pieces.length === 0) outgoing.flushHeaders()
     for (const piece of pieces) outgoing.write(piece)
+  }
+
+  #giveUp(): void {
+    this.#reader.cancel().catch(() => undefined)
+  }
+}
+
+/** Sends the head of an answer; `false`: HTTP has no way to say it, and the answer is 500 instead. */
+function sendHead({ status, headers }: Response, outgoing: ServerResponse, more: OutgoingHttpHeaders = {}): boolean {
+  try {
+    outgoing.writeHead(status, { ...headersOf(headers), ...more })
+    return true
+  } catch {
+    outgoing.writeHead(500).end()
+    return false
   }
 }
 

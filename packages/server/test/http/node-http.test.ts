@@ -203,6 +203,45 @@ describe('an answer', () => {
     expect([response.status, response.headers.getSetCookie(), response.headers.get('x-told')]).toEqual([201, ['a=1', 'b=2'], 'c'])
   })
 
+  describe('that cannot be sent is 500, and harms nobody else', () => {
+    // A control character: the web's headers take it, those of Node do not.
+    const headers = { 'x-strange': 'a\u0001b' }
+    const used = async (): Promise<Response> => {
+      const response = new Response('used up')
+      await response.text()
+      return response
+    }
+    const endless = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1024)) }, { highWaterMark: 0 })
+    const late = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        pull: async (controller) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          controller.enqueue(new Uint8Array(1024))
+        },
+      })
+    const cases: readonly (readonly [string, () => Promise<Response> | Response])[] = [
+      ['a header, without a body', () => new Response(null, { headers })],
+      ['a header, with a body that is there', () => new Response('whole', { headers })],
+      ['a header, with a body that is late', () => new Response(late(), { headers })],
+      ['a header, with a body that never ends', () => new Response(endless(), { headers })],
+      ['a body that has been read', used],
+      ['no answer at all', () => undefined as unknown as Response],
+    ]
+
+    test.each(cases)('%s', async (_name, answer) => {
+      const broken: unknown[] = []
+      const note = (error: unknown): void => void broken.push(error)
+      process.on('uncaughtExceptionMonitor', note)
+      closing.push(() => process.off('uncaughtExceptionMonitor', note))
+      const { url } = await open(async (request) => (request.url.endsWith('/fine') ? new Response('fine') : answer()))
+      expect((await fetch(url)).status).toBe(500)
+      expect(await (await fetch(`${url}fine`)).text()).toBe('fine')
+      await untilQuiet(() => broken.length)
+      expect(broken).toEqual([])
+    })
+  })
+
   test('of a handler that fails is 500, and tells nothing', async () => {
     const { url } = await open(async () => {
       throw new Error('secret')
