@@ -2,6 +2,7 @@ import { type Command, Option } from '@commander-js/extra-typings'
 import { type DiskFrameCache, type DiskFrameCacheOptions, openDiskFrameCache } from '@graft-ts/pagestore/node'
 import type { JwtEvent } from '@graft-ts/protocol/jwt'
 import type { ServerEvent } from '../../events.ts'
+import { collectLessOften } from '../../heap.ts'
 import type { ServerRoles } from '../../options.ts'
 import { startServer } from '../../start-server.ts'
 import { type AuthorizationOptions, chooseAuthorization } from '../authorization.ts'
@@ -77,6 +78,7 @@ async function serve(context: CliContext, options: ServeOptions): Promise<void> 
   const authorize = await chooseAuthorization(options, { env, nowMs, log: (event) => log({ type: 'authorization', event }) })
   const pages = readPageStoreFlags(options, options.role)
   const { store, close } = await openStore(parseStoreAddress(options.store), { isMade: true, fsync: options.fsync, env })
+  collectLessOften()
   let frameCache: DiskFrameCache | undefined
   try {
     frameCache = pages.frameCache && (await openFrameCache(pages.frameCache, log))
