@@ -2,6 +2,7 @@ import { checkPageIndex, type Lsn, type PageSize, type VolumeId } from '@graft-t
 import type { ReadContext } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
+import { checkFunction, checkNames, type OptionNames } from './option-checks.ts'
 import type { BorrowedPage, OpenView, PageReader } from './read/page-reader.ts'
 import type { Prefetcher, PrefetcherFactory } from './read/prefetcher.ts'
 
@@ -19,7 +20,7 @@ export interface SnapshotOptions {
 export interface HydrateOptions extends CallOptions {
   /** Which pages; default: all. */
   readonly pages?: Iterable<number>
-  /** Told after each step. */
+  /** Told after each step of some thousand pages. What it throws ends the call. */
   readonly onProgress?: (progress: { readonly pagesDone: number; readonly pagesTotal: number }) => void
 }
 
@@ -30,6 +31,8 @@ export interface HydrateResult {
   readonly pagesMissing: number
 }
 
+const CALL_NAMES: OptionNames<CallOptions> = { signal: true }
+const HYDRATE_NAMES: OptionNames<HydrateOptions> = { signal: true, pages: true, onProgress: true }
 // Pages that are fetched in the background because of one that was read.
 const AHEAD_PAGES_MAX = 256
 // Pages that are looked up and fetched between two reports of progress.
@@ -104,7 +107,8 @@ export class VolumeSnapshot {
    * page has to be fetched and cannot be.
    */
   async read(pageIndex: number, options: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#owned(await this.borrow(checkPageIndex(pageIndex), options.signal))
+    const { signal } = checkNames('read', options, CALL_NAMES)
+    return this.#owned(await this.borrow(checkPageIndex(pageIndex), signal))
   }
 
   /**
@@ -135,9 +139,10 @@ export class VolumeSnapshot {
    * @throws As {@link read}.
    */
   async readMany(pages: Iterable<number>, options: CallOptions = {}): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
-    this.#check(options.signal)
+    const { signal } = checkNames('readMany', options, CALL_NAMES)
+    this.#check(signal)
     const wanted = ascending(pages)
-    const found = await this.#whileOpen(this.#reader.readMany(this.#view, wanted, options.signal))
+    const found = await this.#whileOpen(this.#reader.readMany(this.#view, wanted, signal))
     return new Map(wanted.map((pageIndex) => [pageIndex, this.#owned(found.get(pageIndex))]))
   }
 
@@ -148,8 +153,10 @@ export class VolumeSnapshot {
    * @throws As {@link read}.
    */
   async hydrate(options: HydrateOptions = {}): Promise<HydrateResult> {
-    this.#check(options.signal)
-    const given = options.pages === undefined ? undefined : ascending(options.pages)
+    const { signal, pages, onProgress } = checkNames('hydrate', options, HYDRATE_NAMES)
+    checkFunction('option=onProgress', onProgress)
+    this.#check(signal)
+    const given = pages === undefined ? undefined : ascending(pages)
     const pagesTotal = given?.length ?? this.pageCount
     const steps = function* (): Generator<number[]> {
       for (let done = 0; done < pagesTotal; done += HYDRATE_STEP) {
@@ -160,9 +167,9 @@ export class VolumeSnapshot {
     let pagesFetched = 0
     let pagesDone = 0
     for (const step of steps()) {
-      pagesFetched += await this.#whileOpen(this.#reader.hydrate(this.#view, step, options.signal))
+      pagesFetched += await this.#whileOpen(this.#reader.hydrate(this.#view, step, signal))
       pagesDone += step.length
-      options.onProgress?.({ pagesDone, pagesTotal })
+      onProgress?.({ pagesDone, pagesTotal })
     }
     let pagesMissing = 0
     // Where no page came, none had to make room.

@@ -30,6 +30,10 @@ describe('an option that there is not is refused, by', () => {
       () => volume.snapshot(unknown),
       () => volume.snapshotAt(volume.status().base.lsn, unknown),
       () => volume.transact(() => undefined, unknown),
+      () => volume.snapshot().read(1, unknown),
+      () => volume.snapshot().readMany([1], unknown),
+      () => volume.snapshot().hydrate(unknown),
+      () => volume.snapshot().hydrate({ onProgress: 'often' as never }),
     ]
     for (const call of calls)
       expect({ call: String(call), outcome: await outcomeOf((async () => call())()) }).toEqual({
