@@ -1,8 +1,6 @@
 import {
   type ClientId,
-  type IdSource,
   LSN_NONE,
-  newClientId,
   newVolumeId,
   PAGE_SIZE_DEFAULT,
   type PageSize,
@@ -15,20 +13,18 @@ import {
 import { type ClientOptions, contextOf } from './client-options.ts'
 import type { ClientContext } from './context.ts'
 import { ClientError, type Failure, failureOf, throwIfAborted, untilAborted } from './errors.ts'
-import { Batch } from './local/batch.ts'
+import { Directory } from './local/directory.ts'
 import { Evictor } from './local/evictor.ts'
-import { afterVolume, FORGOTTEN_RANGE, INFO_KEY, VOLUMES_RANGE, volumeInfoKey, volumeOfKey } from './local/keys.ts'
 import { Ledger } from './local/ledger.ts'
 import type { LocalBytes } from './local/local-bytes.ts'
 import { LocalDatabase } from './local/local-store.ts'
 import { MemoryLocalStore } from './local/memory-local-store.ts'
 import { runtimeLocks } from './local/owner-lock.ts'
 import { askToPersist, type Persistence } from './local/persistence.ts'
-import { decodeStoreInfo, encodeStoreInfo } from './local/records.ts'
 import { VolumeStore } from './local/volume-store.ts'
 import { checkNames, type OptionNames } from './option-checks.ts'
 import { retried } from './retry.ts'
-import type { VolumeState } from './state/volume-state.ts'
+import { newVolumeState, type VolumeState } from './state/volume-state.ts'
 import { Volume } from './volume.ts'
 import { VolumeCore } from './volume-core.ts'
 import type { VolumeStatus } from './volume-status.ts'
@@ -67,6 +63,7 @@ const FORGET_NAMES: OptionNames<ForgetOptions> = { discardPending: true }
 export class Client {
   readonly clientId: ClientId
   readonly #database: LocalDatabase
+  readonly #directory: Directory
   readonly #context: ClientContext
   readonly #closing: AbortController
   readonly #ledger: Ledger
@@ -86,6 +83,7 @@ export class Client {
   }) {
     this.clientId = options.clientId
     this.#database = options.database
+    this.#directory = new Directory(options.database)
     this.#context = { ...options.context, roomMade: () => this.#evictor.idle() }
     this.#closing = options.closing
     this.#ledger = options.ledger
@@ -108,7 +106,7 @@ export class Client {
     const store = options.store === 'memory' ? new MemoryLocalStore() : options.store
     const database = await LocalDatabase.open(store, locks === 'none' ? undefined : locks)
     try {
-      const clientId = await identify(database, idSource)
+      const clientId = await new Directory(database).identify(idSource)
       await ledger.load(database)
       const client = new Client({ clientId, database, ledger, context: { ...shared, clientId }, closing })
       await client.#finishForgetting()
@@ -136,15 +134,7 @@ export class Client {
   /** The volumes that the local store knows. */
   async volumes(): Promise<VolumeId[]> {
     this.#check()
-    const volumes: VolumeId[] = []
-    // One look-up per volume, whatever it holds.
-    for (let from = VOLUMES_RANGE.gte; ; ) {
-      const key = await first(this.#database.keys({ gte: from, lt: VOLUMES_RANGE.lt }))
-      if (key === undefined) return volumes
-      const volumeId = key.split('/')[1] as VolumeId
-      if ((await this.#database.get(volumeInfoKey(volumeId))) !== undefined) volumes.push(volumeId)
-      from = afterVolume(volumeId)
-    }
+    return this.#directory.volumes()
   }
 
   /**
@@ -199,7 +189,7 @@ export class Client {
   async forget(volumeId: VolumeId, options: ForgetOptions = {}): Promise<void> {
     this.#check()
     const { discardPending = false } = checkNames('forget', options, FORGET_NAMES)
-    const isKnown = (await this.#database.get(volumeInfoKey(parseVolumeId(volumeId)))) !== undefined
+    const isKnown = await this.#directory.has(parseVolumeId(volumeId))
     if (!isKnown && !this.#volumes.has(volumeId)) return
     try {
       await (await this.openVolume(volumeId)).forget({ discardPending })
@@ -264,26 +254,15 @@ export class Client {
 
   /** Goes on with what a crash interrupted. */
   async #finishForgetting(): Promise<void> {
-    for await (const key of this.#database.keys(FORGOTTEN_RANGE)) {
-      const store = this.#store(volumeOfKey(key) as VolumeId)
+    for await (const volumeId of this.#directory.forgotten()) {
+      const store = this.#store(volumeId)
       await store.queue.run(() => store.removeAll())
     }
   }
 
   /** @param confirmedAtMs When a meta store said that the base is the newest commit. */
   async #add(store: VolumeStore, base: Snapshot, confirmedAtMs: number | undefined): Promise<VolumeState> {
-    const state: VolumeState = {
-      pageSize: base.pageSize,
-      base,
-      pending: [],
-      nextSequence: 1,
-      sent: [],
-      isRefused: false,
-      uploads: [],
-      remote: undefined,
-      divergence: undefined,
-      confirmedAtMs,
-    }
+    const state = newVolumeState(base, confirmedAtMs)
     await store.queue.run(() => store.create(state))
     return state
   }
@@ -293,22 +272,6 @@ export class Client {
   }
 }
 
-/** The client that a local store belongs to; a new store gets one. */
-async function identify(database: LocalDatabase, idSource: IdSource): Promise<ClientId> {
-  const known = await database.get(INFO_KEY)
-  if (known !== undefined) return decodeStoreInfo(known)
-  const clientId = newClientId(idSource)
-  const batch = new Batch()
-  batch.put(INFO_KEY, encodeStoreInfo(clientId))
-  await database.write(batch, { sync: true })
-  return clientId
-}
-
 function existsError(volumeId: VolumeId): ClientError {
   return new ClientError('VOLUME_EXISTS', `the local store has that volume already, volume=${volumeId}`)
-}
-
-async function first<T>(items: AsyncIterable<T>): Promise<T | undefined> {
-  for await (const item of items) return item
-  return undefined
 }

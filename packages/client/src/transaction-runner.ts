@@ -59,7 +59,7 @@ export class TransactionRunner {
   async run<T>(run: TransactionFunction<T>, options: RunOptions): Promise<Committed<T> | undefined> {
     const { isolation, durability, signal } = options
     const view = this.#core.view()
-    const running = this.#core.begin(view)
+    const running = this.#core.running.begin(view)
     try {
       const { value, effects } = await this.#runOn(view, run, isolation, signal)
       if (effects.isReadOnly) return { value, sequence: undefined, pending: undefined }
@@ -74,7 +74,7 @@ export class TransactionRunner {
       const committed: Committed<T> = { value, sequence: commit.sequence, pending }
       return committed
     } finally {
-      this.#core.end(running)
+      this.#core.running.end(running)
     }
   }
 

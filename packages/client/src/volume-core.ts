@@ -1,12 +1,13 @@
 import type { PullAnswer } from '@graft-ts/protocol'
 import { Splinter } from '@graft-ts/splinter'
-import { type Changes, LSN_NONE, type Lsn, lowerFloor, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
+import { type Changes, LSN_NONE, type Lsn, type PageSize, type Snapshot, type VolumeId } from '@graft-ts/volume'
 import type { ClientContext, ReadContext } from './context.ts'
 import { ClientError } from './errors.ts'
 import { RemoteHealth, type RemoteOperation } from './live/remote-health.ts'
 import type { View } from './local/pins.ts'
 import type { VolumeStore } from './local/volume-store.ts'
 import { VolumeMemory } from './read/volume-memory.ts'
+import { type RunningTransaction, RunningTransactions } from './running-transactions.ts'
 import { SerialQueue } from './serial.ts'
 import type { Divergence } from './state/divergence.ts'
 import { type LocalCommit, newestVersions, pageCountAfter, pageCountAfterAll } from './state/local-commit.ts'
@@ -27,14 +28,6 @@ import {
 } from './state/volume-state.ts'
 import type { TransactionEffects } from './transaction.ts'
 
-/** A transaction that is running, and what happened to the volume since it began. */
-export interface RunningTransaction {
-  readonly view: View
-  readonly changes: { readonly pages: Splinter; floor: number | undefined }
-  /** Pending commits that it saw have been taken back. */
-  isOutdated: boolean
-}
-
 // How often it is kept in the local store that nothing is new.
 const CONFIRMATION_KEPT_MS = 60_000
 
@@ -51,7 +44,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   readonly store: VolumeStore
   readonly queue: SerialQueue
   readonly #forgetting = new AbortController()
-  readonly #running = new Set<RunningTransaction>()
+  readonly running: RunningTransactions = new RunningTransactions()
   #visible: VolumeState
   // Of the state as it was when somebody asked: to go over all pending commits each time takes longer than to commit.
   #head: View | undefined
@@ -167,16 +160,6 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     return base.lsn >= head ? { ...state, confirmedAtMs: this.client.idSource.nowMs() } : state
   }
 
-  begin(view: View): RunningTransaction {
-    const running: RunningTransaction = { view, changes: { pages: new Splinter(), floor: undefined }, isOutdated: false }
-    this.#running.add(running)
-    return running
-  }
-
-  end(running: RunningTransaction): void {
-    this.#running.delete(running)
-  }
-
   /**
    * Commits a transaction locally, unless what happened since it began touches what it stands on.
    *
@@ -197,7 +180,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
       this.#state = { ...this.#state, pending: after.pending }
       this.#head = { base: before.base, pending: after.pending, pageCount }
       for (const [pageIndex, page] of effects.pages) this.memory.keepLocal(commit.sequence, pageIndex, page)
-      this.#tell(changesOf(commit), running)
+      this.running.tell(changesOf(commit), running)
       return commit
     })
   }
@@ -221,7 +204,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
       if (before.base.lsn !== LSN_NONE) this.#checkPageSize(answer.snapshot)
       await this.#moveBase(this.#confirmed({ ...onBase(before, answer.snapshot), pageSize }), answer.changes)
       // Somebody else has created the volume.
-      if (pageSize !== before.pageSize) for (const running of this.#running) running.isOutdated = true
+      if (pageSize !== before.pageSize) this.running.outdate()
       return true
     })
   }
@@ -344,7 +327,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     await this.store.replaceCommits(before, after, this.#endedBy(changes))
     this.memory.drop(changes)
     this.#become(after)
-    for (const running of this.#running) running.isOutdated = true
+    this.running.outdate()
     // Only now nobody can open a view of the old commits any more. What stays behind if this fails is swept by the next owner.
     await this.store.dropReplaced(before, after).catch((error: unknown) => this.failed('push', error))
   }
@@ -353,7 +336,7 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
     await this.store.moveBase(this.#state, after, this.#endedBy(changes))
     this.memory.drop(changes)
     this.#become(after)
-    this.#tell(changes, undefined)
+    this.running.tell(changes, undefined)
   }
 
   /** What a move to a newer base ends in the local store: nothing where the base was the empty volume. */
@@ -364,16 +347,6 @@ export class VolumeCore implements Pick<ReadContext, 'volumeId' | 'memory' | 'st
   #become(after: VolumeState): void {
     this.#state = { ...after, nextSequence: Math.max(after.nextSequence, this.#state.nextSequence) }
     this.#epoch++
-  }
-
-  /** Tells the other transactions that are running what happened. */
-  #tell(changes: Changes, author: RunningTransaction | undefined): void {
-    for (const running of this.#running) {
-      if (running === author) continue
-      // A set above a newer floor was cut off, which the floor says already.
-      running.changes.pages.addAll(changes.pages)
-      running.changes.floor = lowerFloor(running.changes.floor, changes.floor)
-    }
   }
 
   #checkPageSize(snapshot: Snapshot): void {

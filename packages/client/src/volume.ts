@@ -1,25 +1,15 @@
-import type { PullAnswer } from '@graft-ts/protocol'
 import type { Splinter } from '@graft-ts/splinter'
-import {
-  type Changes,
-  LSN_NONE,
-  type Lsn,
-  type PageSize,
-  parseLsn,
-  type Snapshot,
-  VolumeError,
-  type VolumeId,
-} from '@graft-ts/volume'
+import { LSN_NONE, type Lsn, type PageSize, parseLsn, VolumeError, type VolumeId } from '@graft-ts/volume'
 import type { Durability, ReadContext } from './context.ts'
-import { abortError, ClientError, throwIfAborted } from './errors.ts'
+import { ClientError, throwIfAborted } from './errors.ts'
 import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
 import { checkNames, type OptionNames } from './option-checks.ts'
 import { checkDurability, checkIsolation } from './options.ts'
+import { Puller, type PullOptions, type PullResult } from './pull.ts'
 import { Pusher, type PushResult } from './push/push.ts'
 import { PendingTransactions, type TransactionOutcome } from './push/transactions.ts'
 import { PageReader } from './read/page-reader.ts'
-import { retried } from './retry.ts'
 import { SerialQueue } from './serial.ts'
 import { type SnapshotOptions, VolumeSnapshot } from './snapshot.ts'
 import type { Isolation } from './state/local-commit.ts'
@@ -29,22 +19,12 @@ import { TransactionRunner } from './transaction-runner.ts'
 import type { VolumeCore } from './volume-core.ts'
 import type { VolumeStatus } from './volume-status.ts'
 
-// How often a pull or a transaction starts again because the volume moved on meanwhile.
+// How often a transaction runs because others were faster.
 const TRIES_MAX = 16
 const UNCHANGED: TransactionOutcome = { type: 'unchanged', replays: 0 }
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
-}
-
-/** What a pull learnt. */
-export interface PullResult {
-  /** The newest remote commit. */
-  readonly snapshot: Snapshot
-  /** What changed since the base that local reads stood on. No page was fetched. */
-  readonly changes: Changes
-  /** Whether local reads stand on that commit now; `false`: local commits are pending, and it was only noted. */
-  readonly isApplied: boolean
 }
 
 /** Options of {@link Volume.transact}. */
@@ -82,10 +62,6 @@ export interface PendingCommit {
   outcome(): Promise<TransactionOutcome>
 }
 
-interface PullOptions extends CallOptions {
-  readonly atLeast?: Lsn
-}
-
 const CALL_NAMES: OptionNames<CallOptions> = { signal: true }
 const SNAPSHOT_NAMES: OptionNames<SnapshotOptions> = { prefetcher: true }
 const SNAPSHOT_AT_NAMES: OptionNames<CallOptions & SnapshotOptions> = { ...CALL_NAMES, ...SNAPSHOT_NAMES }
@@ -98,6 +74,7 @@ export class Volume {
   readonly #core: VolumeCore
   readonly #readContext: ReadContext
   readonly #reader: PageReader
+  readonly #puller: Puller
   readonly #pusher: Pusher
   readonly #pushes = new SerialQueue()
   readonly #transactions = new PendingTransactions()
@@ -112,6 +89,7 @@ export class Volume {
     this.#reader = new PageReader(this.#readContext)
     const tools = { core, transactions: this.#transactions, openView: (view: View) => this.#open(view) }
     this.#runner = new TransactionRunner(tools)
+    this.#puller = new Puller(core)
     this.#pusher = new Pusher(tools)
     this.#live = new VolumeLive(core)
     // What goes on by itself is nobody's call, also if a transaction's commit was what set it off.
@@ -160,17 +138,8 @@ export class Volume {
    */
   async pull(options: PullOptions = {}): Promise<PullResult> {
     checkNames('pull', options, PULL_NAMES)
-    const core = this.#core
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      this.#check(options.signal)
-      const since = core.state.base.lsn
-      const answer = await this.#ask(since, options)
-      const isApplied = await core.applyPull(since, answer)
-      if (isApplied === undefined) continue
-      this.#core.succeeded('pull')
-      return { ...answer, isApplied }
-    }
-    throw new ClientError('PULL_CONTENDED', 'the volume kept moving while it was pulled')
+    this.#check(options.signal)
+    return this.#puller.pull(options.atLeast, this.#ending(options.signal))
   }
 
   /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
@@ -189,8 +158,7 @@ export class Volume {
     this.#check(checkNames('snapshotAt', options, SNAPSHOT_AT_NAMES).signal)
     // On the wire 0 stands for the newest.
     if (parseLsn(lsn) === LSN_NONE) throw new VolumeError('LSN_RANGE', 'there is no commit before lsn 1, got=0')
-    const { base } = this.#core.state
-    const snapshot = lsn === base.lsn ? base : await this.#askSnapshot(lsn, options)
+    const snapshot = await this.#puller.snapshotAt(lsn, this.#ending(options.signal))
     return this.#open({ base: snapshot, pending: [], pageCount: snapshot.pageCount }, options)
   }
 
@@ -308,50 +276,16 @@ export class Volume {
     return this.#inTurn(checkNames(call, options, CALL_NAMES).signal, step)
   }
 
-  /** Steps of pushing, one after the other. Who gives up before it is their turn need not wait for it. */
+  /** Steps of pushing, one after the other. */
   #inTurn<T>(signal: AbortSignal | undefined, step: () => Promise<T>): Promise<T> {
-    const ending = this.#ending(signal)
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(abortError(ending))
-      ending.addEventListener('abort', giveUp)
-      const run = (): Promise<T> => {
-        ending.removeEventListener('abort', giveUp)
-        this.#check(signal)
-        return step()
-      }
-      this.#pushes.run(run).then(resolve, reject)
+    return this.#pushes.runUntilAborted(this.#ending(signal), () => {
+      this.#check(signal)
+      return step()
     })
   }
 
   #open(view: View, { prefetcher }: SnapshotOptions = {}): VolumeSnapshot {
     return new VolumeSnapshot(this.#readContext, this.#reader, view, prefetcher)
-  }
-
-  async #ask(since: Lsn, options: PullOptions): Promise<PullAnswer> {
-    const { client, volumeId } = this.#core
-    const signal = this.#ending(options.signal)
-    return this.#noting('pull', () =>
-      retried(client.retry, signal, () => client.remote.pull(volumeId, { ...options, signal, since })),
-    )
-  }
-
-  async #askSnapshot(lsn: Lsn, options: CallOptions): Promise<Snapshot> {
-    const { client, volumeId } = this.#core
-    const signal = this.#ending(options.signal)
-    const snapshot = await this.#noting('read', () =>
-      retried(client.retry, signal, () => client.remote.snapshotAt(volumeId, lsn, { signal })),
-    )
-    this.#core.health.recovered('read')
-    return snapshot
-  }
-
-  async #noting<T>(operation: 'pull' | 'read', call: () => Promise<T>): Promise<T> {
-    try {
-      return await call()
-    } catch (error) {
-      this.#core.failed(operation, error)
-      throw error
-    }
   }
 
   /** Fires when the caller gives up, and when the client is closed. */

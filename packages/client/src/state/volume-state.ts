@@ -39,6 +39,22 @@ export interface VolumeState {
   readonly confirmedAtMs: number | undefined
 }
 
+/** A volume of which nothing is known but its base. */
+export function newVolumeState(base: Snapshot, confirmedAtMs: number | undefined): VolumeState {
+  return {
+    pageSize: base.pageSize,
+    base,
+    pending: [],
+    nextSequence: 1,
+    sent: [],
+    isRefused: false,
+    uploads: [],
+    remote: undefined,
+    divergence: undefined,
+    confirmedAtMs,
+  }
+}
+
 /** Whether local reads may move to a newer commit: nothing local stands on the present one. */
 export function mayMoveBase(state: VolumeState): boolean {
   return state.pending.length === 0 && state.sent.length === 0
