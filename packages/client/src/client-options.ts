@@ -91,7 +91,7 @@ function isStateless({ store }: Pick<ClientOptions, 'store'>): boolean {
  *
  * @throws {@link ClientError} `CLIENT_OPTIONS`.
  */
-function checkClientOptions(options: ClientOptions): void {
+export function checkClientOptions(options: ClientOptions): void {
   checkNames('Client.open', options, NAMES)
   const { transport, store, connectivity, idSource, timers } = options
   for (const part of ['meta', 'pages'] as const) checkMethods(`transport.${part}`, transport?.[part], 'unary', 'stream')
@@ -103,13 +103,12 @@ function checkClientOptions(options: ClientOptions): void {
   checkFunction('prefetcher', options.prefetcher)
 }
 
-/** What the volumes of a client share. Throws {@link ClientError} `CLIENT_OPTIONS`. */
+/** What the volumes of a client share, from options that were checked. Throws {@link ClientError} `CLIENT_OPTIONS`. */
 export function contextOf(
   options: ClientOptions,
   idSource: IdSource,
   closing: AbortSignal,
 ): Omit<ClientContext, 'clientId' | 'roomMade'> {
-  checkClientOptions(options)
   const stateless = isStateless(options)
   const remote = new Remote(options.transport, closing)
   const retry = retryOf(options, idSource)

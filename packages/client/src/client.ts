@@ -10,7 +10,7 @@ import {
   systemIdSource,
   type VolumeId,
 } from '@graft-ts/volume'
-import { type ClientOptions, contextOf } from './client-options.ts'
+import { type ClientOptions, checkClientOptions, contextOf } from './client-options.ts'
 import type { ClientContext } from './context.ts'
 import { ClientError, type Failure, failureOf, throwIfAborted, untilAborted } from './errors.ts'
 import { Directory } from './local/directory.ts'
@@ -98,6 +98,7 @@ export class Client {
    * `LOCAL_STORE_CORRUPT`, `LOCAL_STORE_FAILED`, `CLIENT_OPTIONS` for options that are not supported.
    */
   static async open(options: ClientOptions): Promise<Client> {
+    checkClientOptions(options)
     const closing = new AbortController()
     const idSource = options.idSource ?? systemIdSource
     const shared = contextOf(options, idSource, closing.signal)

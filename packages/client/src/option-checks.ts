@@ -4,15 +4,21 @@ import { ClientError } from './errors.ts'
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
 
 /**
- * Refuses options that a call does not have: whoever gives one believes that it does something.
+ * Refuses options that a call does not have, and a `signal` that is none, such as the controller of one: whoever gives one
+ * believes that it does something.
  *
  * @throws {@link ClientError} `CLIENT_OPTIONS`.
  */
 export function checkNames<Options extends object>(call: string, options: Options, names: OptionNames<Options>): Options {
+  if (typeof options !== 'object' || options === null)
+    throw new ClientError('CLIENT_OPTIONS', `options must be an object, call=${call}`)
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(names, name))
       throw new ClientError('CLIENT_OPTIONS', `there is no such option, call=${call} option=${name}`)
   }
+  const { signal } = options as { readonly signal?: { readonly aborted?: unknown } | null }
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean')
+    throw new ClientError('CLIENT_OPTIONS', `must be an AbortSignal, call=${call} option=signal`)
   return options
 }
 

@@ -50,9 +50,28 @@ export async function retried<T>(policy: RetryPolicy, signal: AbortSignal | unde
 }
 
 /** The jittered pause after the given try, from 1; at least `atLeastMs` where a server asked for it. */
-export async function pause(policy: RetryPolicy, attempt: number, signal: AbortSignal | undefined, atLeastMs = 0): Promise<void> {
+async function pause(policy: RetryPolicy, attempt: number, signal: AbortSignal | undefined, atLeastMs = 0): Promise<void> {
   const delayMs = backOffMs(policy, attempt, DELAY_MS_MAX)
   await delay(policy.timers, Math.max(delayMs, Math.min(atLeastMs, DELAY_MS_MAX)), signal)
+}
+
+// Most attempts of others that one waits for.
+const CONFLICT_ATTEMPTS_MAX = 32
+
+/**
+ * The jittered pause after others were faster so many times, from 1. Who competes for one place in the log gets out of the way of
+ * the others by waiting for as long as so many attempts take: much longer, and the log stands idle, so that eight clients need
+ * half a minute for what takes a second. Never longer than after as many failures, since clocks may jump.
+ */
+export async function pauseAfterConflicts(
+  policy: RetryPolicy,
+  { conflicts, attemptMs }: { readonly conflicts: number; readonly attemptMs: number },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  // The first conflict says no more than that somebody has committed.
+  if (conflicts <= 1) return
+  const windowMs = Math.max(attemptMs, 1) * Math.min(2 ** conflicts, CONFLICT_ATTEMPTS_MAX)
+  await delay(policy.timers, Math.min(windowMs * policy.random(), backOffMs(policy, conflicts - 1, DELAY_MS_MAX)), signal)
 }
 
 /** How long to wait after so many failures, from 1, of something that goes on for ever; as long as a server asked for, at least. */

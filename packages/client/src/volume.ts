@@ -4,7 +4,7 @@ import type { Durability, ReadContext } from './context.ts'
 import { ClientError, throwIfAborted } from './errors.ts'
 import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
-import { checkNames, type OptionNames } from './option-checks.ts'
+import { checkFunction, checkNames, type OptionNames } from './option-checks.ts'
 import { checkDurability, checkIsolation } from './options.ts'
 import { Puller, type PullOptions, type PullResult } from './pull.ts'
 import { Pusher, type PushResult } from './push/push.ts'
@@ -134,12 +134,12 @@ export class Volume {
    * pending, reads stay where they are, and the answer is only noted.
    *
    * @param options.atLeast Fails if the newest commit is older.
-   * @throws `RemoteError`; {@link ClientError} `LOCAL_STORE_…`, `ABORTED`, `CLIENT_CLOSED`.
+   * @throws `RemoteError`, with `LSN_FUTURE` for `atLeast`; {@link ClientError} `LOCAL_STORE_…`, `ABORTED`, `CLIENT_CLOSED`.
    */
   async pull(options: PullOptions = {}): Promise<PullResult> {
-    checkNames('pull', options, PULL_NAMES)
+    const { atLeast } = checkNames('pull', options, PULL_NAMES)
     this.#check(options.signal)
-    return this.#puller.pull(options.atLeast, this.#ending(options.signal))
+    return this.#puller.pull(atLeast === undefined ? undefined : parseLsn(atLeast), this.#ending(options.signal))
   }
 
   /** Pins the newest local state: the base with the pending commits on top. Close it when it is no longer needed. */
@@ -240,6 +240,8 @@ export class Volume {
     return this.#waiting('reset', {}, async () => {
       await this.#core.reset()
       this.#transactions.dropped()
+      // What could not be pushed need not be any more.
+      this.#core.health.recovered('push')
     })
   }
 
@@ -285,7 +287,7 @@ export class Volume {
   }
 
   #open(view: View, { prefetcher }: SnapshotOptions = {}): VolumeSnapshot {
-    return new VolumeSnapshot(this.#readContext, this.#reader, view, prefetcher)
+    return new VolumeSnapshot(this.#readContext, this.#reader, view, checkFunction('prefetcher', prefetcher))
   }
 
   /** Fires when the caller gives up, and when the client is closed. */

@@ -232,36 +232,53 @@ describe('the merge hook', () => {
   })
 })
 
-test('who loses again and again waits longer and longer, by chance', async () => {
-  const timers = new ManualTimers()
-  const world = openWorld({ timers })
-  const ours = await world.open({ timers })
-  const mine = await pushedVolume(ours.client, { 1: 1 })
-  const other = await (await world.open()).client.openVolume(mine.volumeId)
-  await write(mine, { 2: 2 })
-  const sentAtMs: number[] = []
-  let isOthers = false
-  world.before = async (method) => {
-    if (method !== 'Commit' || isOthers) return
-    sentAtMs.push(timers.nowMs)
-    isOthers = true
-    await theirs(other, { 1: sentAtMs.length })
-    isOthers = false
+describe('who loses again and again', () => {
+  const ATTEMPT_MS = 10
+
+  /** Loses until it gives up; each of its attempts takes as long as given, by its own clock. When each of them was sent. */
+  async function losing(attemptMs: (attempt: number) => number): Promise<number[]> {
+    const timers = new ManualTimers()
+    const world = openWorld({ timers })
+    let ownMs = 0
+    const idSource = { nowMs: () => ownMs, randomBytes: world.ids.randomBytes }
+    const ours = await world.open({ timers, idSource })
+    const mine = await pushedVolume(ours.client, { 1: 1 })
+    const other = await (await world.open()).client.openVolume(mine.volumeId)
+    await write(mine, { 2: 2 })
+    const sentAtMs: number[] = []
+    let isOthers = false
+    world.before = async (method) => {
+      if (method !== 'Commit' || isOthers) return
+      sentAtMs.push(timers.nowMs)
+      ownMs += attemptMs(sentAtMs.length)
+      isOthers = true
+      await theirs(other, { 1: sentAtMs.length })
+      isOthers = false
+    }
+    const pushing = outcomeOf(mine.push())
+    await timers.advance(400_000)
+    expect(await pushing).toBe('conflict PUSH_CONTENDED')
+    world.before = async () => undefined
+    expect(await mine.push()).toMatchObject({ type: 'pushed', transactions: 1 })
+    return sentAtMs.slice(1).map((atMs, i) => atMs - (sentAtMs[i] as number))
   }
-  const pushing = outcomeOf(mine.push())
-  await timers.advance(200_000)
-  expect(await pushing).toBe('conflict PUSH_CONTENDED')
-  const pauses = sentAtMs.slice(1).map((atMs, i) => atMs - (sentAtMs[i] as number))
-  expect(pauses).toHaveLength(15)
-  // The first conflict is mended at once.
-  expect(pauses[0]).toBe(0)
-  for (const [i, pauseMs] of pauses.slice(1).entries()) {
-    const mostMs = Math.min(100 * 2 ** i, 10_000)
-    expect(pauseMs).toBeGreaterThanOrEqual(mostMs / 2)
-    expect(pauseMs).toBeLessThanOrEqual(mostMs)
-  }
-  world.before = async () => undefined
-  expect(await mine.push()).toMatchObject({ type: 'pushed', transactions: 1 })
+
+  test('waits for as long as a growing number of attempts takes, by chance', async () => {
+    const pauses = await losing(() => ATTEMPT_MS)
+    expect(pauses).toHaveLength(15)
+    // The first conflict is mended at once.
+    expect(pauses[0]).toBe(0)
+    for (const [i, pauseMs] of pauses.slice(1).entries())
+      expect(pauseMs).toBeLessThanOrEqual(ATTEMPT_MS * Math.min(4 * 2 ** i, 32))
+    expect(new Set(pauses.slice(1)).size).toBeGreaterThan(10)
+    expect(Math.max(...pauses)).toBeGreaterThan(ATTEMPT_MS * 16)
+  })
+
+  test('waits no longer than after as many failures, however long its clock says that it took', async () => {
+    const pauses = await losing((attempt) => (attempt % 2 === 0 ? 86_400_000 : -86_400_000))
+    for (const [i, pauseMs] of pauses.slice(1).entries()) expect(pauseMs).toBeLessThanOrEqual(Math.min(100 * 2 ** i, 10_000))
+    expect(Math.max(...pauses)).toBeGreaterThan(4000)
+  })
 })
 
 describe('I12: a divergence', () => {
@@ -299,6 +316,13 @@ describe('I12: a divergence', () => {
     expect(again.status()).toMatchObject({ sync: 'synced', divergence: undefined })
     const fourth = await (await third.reopen()).client.openVolume(volume.volumeId)
     expect(fourth.status()).toMatchObject({ sync: 'synced', divergence: undefined, base: { lsn: 2 } })
+  })
+
+  test('leaves nothing behind in the status once it was reset', async () => {
+    const { volume } = await diverged()
+    expect(volume.status()).toMatchObject({ sync: 'diverged', lastError: { operation: 'push', code: 'PUSH_DIVERGED' } })
+    await volume.reset()
+    expect(volume.status()).toMatchObject({ sync: 'synced', divergence: undefined, lastError: undefined })
   })
 
   test('by a truncation is the same one after a restart', async () => {

@@ -14,34 +14,50 @@ describe('an option that there is not is refused, by', () => {
     for (const options of [unknown, { sync: unknown }, { encryptionKey: 'secret' }, { toString: true }]) {
       expect(await opening(options)).toBe(REFUSED)
     }
+    for (const none of [undefined, null, 'memory']) expect(await outcomeOf(Client.open(none as never))).toBe(REFUSED)
   })
 
-  test('every call of a client and a volume', async () => {
+  test('every call of a client, a volume and a snapshot, and so is what is no signal', async () => {
     const { client } = await openWorld().open()
     const volume = await pushedVolume(client, { 1: 1 })
-    const calls: (() => unknown)[] = [
-      () => client.createVolume(unknown),
-      () => client.openVolume(volume.volumeId, unknown),
-      () => client.forget(volume.volumeId, unknown),
-      () => volume.pull(unknown),
-      () => volume.push(unknown),
-      () => volume.resubmit(unknown),
-      () => volume.watch(unknown),
-      () => volume.snapshot(unknown),
-      () => volume.snapshotAt(volume.status().base.lsn, unknown),
-      () => volume.transact(() => undefined, unknown),
-      () => volume.snapshot().read(1, unknown),
-      () => volume.snapshot().readMany([1], unknown),
-      () => volume.snapshot().hydrate(unknown),
-      () => volume.snapshot().hydrate({ onProgress: 'often' as never }),
+    const snapshot = volume.snapshot()
+    const calls: ((options: never) => unknown)[] = [
+      (options) => volume.pull(options),
+      (options) => volume.push(options),
+      (options) => volume.resubmit(options),
+      (options) => volume.watch(options),
+      (options) => volume.snapshotAt(volume.status().base.lsn, options),
+      (options) => volume.transact(() => undefined, options),
+      (options) => client.openVolume(volume.volumeId, options),
+      (options) => snapshot.read(1, options),
+      (options) => snapshot.readMany([1], options),
+      (options) => snapshot.hydrate(options),
     ]
-    for (const call of calls)
-      expect({ call: String(call), outcome: await outcomeOf((async () => call())()) }).toEqual({
-        call: String(call),
-        outcome: REFUSED,
-      })
+    const withoutSignal: ((options: never) => unknown)[] = [
+      (options) => client.createVolume(options),
+      (options) => client.forget(volume.volumeId, options),
+      (options) => volume.snapshot(options),
+    ]
+    const all = [...calls, ...withoutSignal].flatMap((call) => [unknown, null as never].map((options) => ({ call, options })))
+    const controller = { signal: new AbortController() } as never
+    for (const { call, options } of [...all, ...calls.map((one) => ({ call: one, options: controller }))]) {
+      const outcome = await outcomeOf((async () => call(options))())
+      expect({ call: String(call), options, outcome }).toEqual({ call: String(call), options, outcome: REFUSED })
+    }
     expect(volume.status()).toMatchObject({ sync: 'synced', pendingCommits: 0 })
   })
+})
+
+test('what is given as a function is one, and what is given as an LSN', async () => {
+  const { client } = await openWorld().open()
+  const volume = await pushedVolume(client, { 1: 1 })
+  const snapshot = volume.snapshot()
+  expect(await outcomeOf((async () => volume.snapshot({ prefetcher: {} as never }))())).toBe(REFUSED)
+  expect(await outcomeOf(snapshot.hydrate({ onProgress: {} as never }))).toBe(REFUSED)
+  for (const atLeast of [-1, 0.5, 'x']) {
+    expect(await outcomeOf(volume.pull({ atLeast: atLeast as never }))).toBe('invalid LSN_RANGE')
+  }
+  expect(await outcomeOf(volume.pull({ atLeast: 1 as never }))).toBe('ok')
 })
 
 test.each([

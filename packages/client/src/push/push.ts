@@ -10,7 +10,7 @@ import {
   type TypedError,
 } from '@graft-ts/volume'
 import { ClientError } from '../errors.ts'
-import { isTransient, pause, retried } from '../retry.ts'
+import { isTransient, pauseAfterConflicts, retried } from '../retry.ts'
 import { type Divergence, divergenceFrom } from '../state/divergence.ts'
 import { type LocalCommit, mergeCommits } from '../state/local-commit.ts'
 import { commitsOf, type SentAttempt } from '../state/volume-state.ts'
@@ -49,6 +49,8 @@ interface Progress {
   conflicts: number
   merged: number
   replayed: number
+  /** How long the newest attempt took, in milliseconds: how long others had to be faster. */
+  attemptMs: number
 }
 
 /** Brings the pending commits of a volume into the remote log. One push at a time. */
@@ -82,7 +84,14 @@ export class Pusher {
 
   async #pushAll(signal: AbortSignal | undefined): Promise<PushResult> {
     const core = this.#core
-    const progress: Progress = { target: newestSequence(core), transactions: 0, conflicts: 0, merged: 0, replayed: 0 }
+    const progress: Progress = {
+      target: newestSequence(core),
+      transactions: 0,
+      conflicts: 0,
+      merged: 0,
+      replayed: 0,
+      attemptMs: 0,
+    }
     const startLsn = core.state.base.lsn
     while (!this.#isDone(progress.target)) {
       if (core.state.divergence !== undefined) throw divergedError(core.state.divergence)
@@ -106,7 +115,10 @@ export class Pusher {
     const core = this.#core
     const attempt = await this.#nextAttempt(signal)
     const commits = commitsOf(core.state, attempt)
+    const { idSource } = core.client
+    const startMs = idSource.nowMs()
     const answer = await this.#propose(attempt, commits, signal)
+    progress.attemptMs = idSource.nowMs() - startMs
     if (answer === 'expired') return this.#goOnFromExpired(progress, signal)
     if (answer.type === 'committed') return this.#acknowledge(attempt, answer.snapshot, progress)
     const landed = core.state.sent.find(({ commitId }) => commitId === answer.commitIdAfterBase)
@@ -248,7 +260,7 @@ export class Pusher {
     if (progress.conflicts >= CONFLICTS_MAX) {
       throw new ClientError('PUSH_CONTENDED', `others were faster each time, conflicts=${progress.conflicts}`)
     }
-    if (progress.conflicts > 1) await pause(core.client.retry, progress.conflicts - 1, signal)
+    await pauseAfterConflicts(core.client.retry, progress, signal)
   }
 
   /** Goes on when whether an attempt landed can no longer be found out: only if none can have (I6). */
