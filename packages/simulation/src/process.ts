@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 import type { Owner, Scheduler } from './scheduler.ts'
 
 /** Where the clocks of a run begin, in milliseconds since 1970. */
-const EPOCH_MS = 1_700_000_000_000
+export const EPOCH_MS = 1_700_000_000_000
 
 /**
  * One life of a node: from its start to its crash. When it dies, whatever it was waiting for never comes, and it does

@@ -15,7 +15,7 @@ import { fallSilent } from './silence.ts'
 import { Tally } from './tally.ts'
 import { textOf } from './texts.ts'
 import { Violation } from './violation.ts'
-import { virtualizeTimers } from './virtual-timers.ts'
+import { virtualizeRuntime } from './virtual-runtime.ts'
 import { World } from './world.ts'
 
 const BOUNDS_MS = 500
@@ -53,7 +53,7 @@ export async function simulate(seed: number, options: { readonly isLogged?: bool
   const onUnhandled = (error: unknown): void =>
     run.found(new Violation('I11', `nobody looked at ${textOf(error)}`, { cause: error }))
   process.on('unhandledRejection', onUnhandled)
-  const realTimers = virtualizeTimers(run.world.scheduler)
+  const restoreRuntime = virtualizeRuntime(run.world.scheduler, (violation) => run.found(violation))
   try {
     const violation = await run.run()
     const { nowMs } = run.world.scheduler
@@ -68,7 +68,7 @@ export async function simulate(seed: number, options: { readonly isLogged?: bool
     }
   } finally {
     await run.release()
-    realTimers()
+    restoreRuntime()
     process.off('unhandledRejection', onUnhandled)
   }
 }
