@@ -39,6 +39,8 @@ class BodySender {
     outgoing.once('close', () => {
       if (!outgoing.writableFinished) this.#giveUp()
     })
+    // Also while its reader stands still, and nothing more is asked for.
+    this.#reader.closed.catch((error: Error) => outgoing.destroy(error))
     // Pieces that are there come before this runs. A head does not wait for others, or a watch would look unanswered until
     // something happens.
     process.nextTick(() => this.#sendFirst())

@@ -127,12 +127,16 @@ describe('an answer', () => {
   function endless() {
     let bytes = 0
     const cancelled = deferred()
+    let fail = (): void => undefined
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+      fail = () => controller.error(new Error('nobody takes it'))
+    }
     const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
       bytes += 64 * 1024
       controller.enqueue(new Uint8Array(64 * 1024))
     }
-    const body = new ReadableStream({ pull, cancel: () => cancelled.resolve() }, { highWaterMark: 0 })
-    return { body, asked: () => bytes, cancelled: cancelled.promise }
+    const body = new ReadableStream({ start, pull, cancel: () => cancelled.resolve() }, { highWaterMark: 0 })
+    return { body, asked: () => bytes, cancelled: cancelled.promise, fail: () => fail() }
   }
 
   test('is asked for no further than its reader takes it, and given up when the reader goes', async () => {
@@ -147,6 +151,22 @@ describe('an answer', () => {
     expect(await untilQuiet(asked)).toBe(first)
     socket.destroy()
     await cancelled
+  })
+
+  test('that fails while its reader takes nothing closes the connection', async () => {
+    const { body, asked, fail } = endless()
+    const closed = deferred()
+    const { port } = await open(async ({ signal }) => {
+      signal.addEventListener('abort', () => closed.resolve())
+      return new Response(body)
+    })
+    const { socket } = await rawConnection(port)
+    socket.pause()
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    expect(await untilQuiet(asked)).toBeGreaterThan(0)
+    fail()
+    await closed.promise
+    socket.destroy()
   })
 
   test('whose pieces are all there leaves with its length, whatever they are', async () => {
