@@ -1,41 +1,10 @@
 import { ClientError } from '../errors.ts'
-import type { Batch, LocalOperation } from './batch.ts'
+import type { Batch } from './batch.ts'
+import type { KeyRange, LocalStore } from './level.ts'
+import { MendingStore } from './mending-store.ts'
 import { type LockManagerLike, lockNameOf, takeLock } from './owner-lock.ts'
 
-/** A range of keys. */
-export interface KeyRange {
-  readonly gte: string
-  readonly lt: string
-}
-
-interface Encodings {
-  readonly keyEncoding: 'utf8'
-  readonly valueEncoding: 'view'
-}
-
-/**
- * What the client needs of a local store: the parts of an `abstract-level` database that it calls. `classic-level`,
- * `browser-level` and `memory-level` fit as they are. Keys are text, values are bytes.
- */
-export interface LocalStore {
-  /** Where it is, for stores that others might open too. */
-  readonly location?: string
-  /** What its name begins with beside that, in browsers. */
-  readonly namePrefix?: string
-  open(): Promise<void>
-  close(): Promise<void>
-  /** What it can do beside that: `getSync` is true where it can look keys up without waiting. */
-  readonly supports?: object
-  getSync?(key: string, options: Encodings): Uint8Array | undefined
-  get(key: string, options: Encodings): Promise<Uint8Array | undefined>
-  getMany(keys: string[], options: Encodings): Promise<(Uint8Array | undefined)[]>
-  batch(operations: LocalOperation[], options: Encodings & { readonly sync: boolean }): Promise<unknown>
-  iterator(options: Encodings & KeyRange): AsyncIterable<[string, Uint8Array]>
-  keys(options: { readonly keyEncoding: 'utf8' } & KeyRange): AsyncIterable<string>
-}
-
-const ENCODINGS: Encodings = { keyEncoding: 'utf8', valueEncoding: 'view' }
-const KEY_ENCODING = { keyEncoding: 'utf8' } as const
+export type { KeyRange, LocalStore } from './level.ts'
 
 // One owner per store (I12): a second client on it would interleave its batches with the first one's.
 const owned = new WeakSet<LocalStore>()
@@ -43,6 +12,7 @@ const owned = new WeakSet<LocalStore>()
 /** The local store of one client. Every failure is a {@link ClientError}; bytes that it gives are the store's own: not to be written to. */
 export class LocalDatabase {
   readonly #store: LocalStore
+  readonly #whole: MendingStore
   #isClosed = false
   /** Told when a batch found no room in the store. */
   onFull: () => void = () => undefined
@@ -51,6 +21,7 @@ export class LocalDatabase {
 
   private constructor(store: LocalStore, unlock: () => void) {
     this.#store = store
+    this.#whole = new MendingStore(store)
     this.#unlock = unlock
   }
 
@@ -81,29 +52,26 @@ export class LocalDatabase {
   /** Closes the store. Calls that are under way may fail; later ones do, also if the store gets another owner. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await typed('close', this.#store.close())
+    await typed('close', this.#whole.close())
     this.#unlock()
     owned.delete(this.#store)
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return typed('get', this.#open().get(key, ENCODINGS))
+    return typed('get', this.#open().get(key))
   }
 
   /** Looks a key up without waiting; also `undefined` where the store cannot do that. */
   getNow(key: string): Uint8Array | undefined {
-    const store = this.#open()
-    const { getSync: isSupported } = (store.supports ?? {}) as { readonly getSync?: unknown }
-    if (isSupported !== true || store.getSync === undefined) return undefined
     try {
-      return store.getSync(key, ENCODINGS)
+      return this.#open().getNow(key)
     } catch (cause) {
       throw storeError('getSync', cause)
     }
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.length === 0 ? [] : typed('getMany', this.#open().getMany([...keys], ENCODINGS))
+    return keys.length === 0 ? [] : typed('getMany', this.#open().getMany([...keys]))
   }
 
   /**
@@ -114,7 +82,7 @@ export class LocalDatabase {
   async write({ operations }: Batch, options: { readonly sync: boolean }): Promise<void> {
     if (operations.length === 0) return
     try {
-      await typed('batch', this.#open().batch(operations, { ...ENCODINGS, sync: options.sync }))
+      await typed('batch', this.#open().batch(operations, options.sync))
     } catch (error) {
       if (error instanceof ClientError && error.code === 'LOCAL_STORE_FULL') this.onFull()
       throw error
@@ -123,7 +91,7 @@ export class LocalDatabase {
 
   async *entries(range: KeyRange): AsyncGenerator<[string, Uint8Array], void, undefined> {
     try {
-      yield* this.#open().iterator({ ...ENCODINGS, ...range })
+      yield* this.#open().iterator(range)
     } catch (cause) {
       throw storeError('iterator', cause)
     }
@@ -131,15 +99,15 @@ export class LocalDatabase {
 
   async *keys(range: KeyRange): AsyncGenerator<string, void, undefined> {
     try {
-      yield* this.#open().keys({ ...KEY_ENCODING, ...range })
+      yield* this.#open().keys(range)
     } catch (cause) {
       throw storeError('keys', cause)
     }
   }
 
-  #open(): LocalStore {
+  #open(): MendingStore {
     if (this.#isClosed) throw new ClientError('CLIENT_CLOSED', 'the local store is closed')
-    return this.#store
+    return this.#whole
   }
 }
 
@@ -155,6 +123,7 @@ function storeError(what: string, cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause
   const isClosed = codeOf(cause) === 'LEVEL_DATABASE_NOT_OPEN'
   if (isClosed) return new ClientError('CLIENT_CLOSED', 'the local store is closed', { cause })
+  if (codeOf(cause) === 'LEVEL_LOCKED') return openError(cause)
   if (isFull(cause)) return new ClientError('LOCAL_STORE_FULL', `the local store has no room left, call=${what}`, { cause })
   return new ClientError('LOCAL_STORE_FAILED', `the local store failed, call=${what}`, { cause })
 }
