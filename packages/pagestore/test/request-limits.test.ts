@@ -123,6 +123,19 @@ describe('before a body is read', () => {
     expect(harness.store.counts).toMatchObject({ get: 0, create: 0 })
   })
 
+  test.each([
+    [255, 'invalid'],
+    [256, 'invalid'],
+    [257, 'exhausted'],
+  ])('a body of %i fields: %s', async (fields, kind) => {
+    const { pagestore } = openHarness()
+    const body = new Uint8Array(fields * 2).map((_, i) => (i % 2 === 0 ? 0x78 : 1))
+    const headers = { 'content-type': 'application/proto' }
+    const url = 'https://graft.test/graft.v1.PageService/WritePages'
+    const response = await pagestore.handler(new Request(url, { method: 'POST', headers, body }))
+    expect(response.status).toBe(kind === 'invalid' ? 400 : 429)
+  })
+
   test('a body of millions of fields is refused without anybody being asked', async () => {
     const asked: unknown[] = []
     const authorize: Authorize = async (request) => {

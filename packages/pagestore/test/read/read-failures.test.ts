@@ -169,6 +169,57 @@ describe('failures of the store', () => {
     expect((await read(volumeId, lsn, [1])).get(1)?.bytes).toEqual(pages.get(1))
   })
 
+  test('a read that was given up and ends late does not part those who wait for a newer one', async () => {
+    const { client, read, volumeId, lsn, pages, scripted } = await withVolume(3, { cacheBytesMax: 0 })
+    const gates: (() => void)[] = []
+    scripted.onGet = (forward, key, options) =>
+      new Promise((resolve) => void gates.push(() => resolve(forward(key, { range: options?.range }))))
+    const controller = new AbortController()
+    const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.from([1]).toBytes() }
+    const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
+    await settle()
+    controller.abort()
+    expect(await leaving).toMatch(/^aborted /)
+    const second = read(volumeId, lsn, [2])
+    await settle()
+    // The store was deaf to the signal.
+    gates[0]?.()
+    await settle()
+    const third = read(volumeId, lsn, [3])
+    await settle()
+    for (const open of gates) open()
+    expect((await second).get(2)?.bytes).toEqual(pages.get(2))
+    expect((await third).get(3)?.bytes).toEqual(pages.get(3))
+    expect(gates.length).toBe(2)
+  })
+
+  test('what has not come yet is given up, although its neighbour in the same read has come', async () => {
+    const { client, volumeId, lsn, ref, scripted } = await withVolume(128)
+    const damaged = frameRange(ref, 1)
+    let again: AbortSignal | undefined
+    scripted.onGet = async (forward, key, options) => {
+      if (options?.range?.offset === damaged.offset) {
+        again = options.signal
+        return new Promise(() => undefined)
+      }
+      const found = await forward(key, { range: options?.range })
+      if (found !== undefined && options?.range !== undefined) {
+        const at = damaged.offset - options.range.offset + 100
+        found.bytes[at] = (found.bytes[at] as number) ^ 1
+      }
+      return found
+    }
+    const controller = new AbortController()
+    const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.fromRange(1, 128).toBytes() }
+    const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
+    await settle()
+    expect(again?.aborted).toBe(false)
+    controller.abort()
+    expect(await leaving).toMatch(/^aborted /)
+    await settle()
+    expect(again?.aborted).toBe(true)
+  })
+
   test('a reader that leaves cancels its read; one that stays keeps it', async () => {
     const { client, read, volumeId, lsn, pages, scripted } = await withVolume(3)
     const signals: AbortSignal[] = []
