@@ -240,10 +240,18 @@ describe('an answer', () => {
           controller.enqueue(new Uint8Array(1024))
         },
       })
+    // Its first piece has been read, and not been looked at yet, when the head turns out to be none.
+    const justThere = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        start: (controller) => {
+          queueMicrotask(() => process.nextTick(() => controller.enqueue(new Uint8Array(1024))))
+        },
+      })
     const cases: readonly (readonly [string, () => Promise<Response> | Response])[] = [
       ['a header, without a body', () => new Response(null, { headers })],
       ['a header, with a body that is there', () => new Response('whole', { headers })],
       ['a header, with a body that is late', () => new Response(late(), { headers })],
+      ['a header, with a body that has just come', () => new Response(justThere(), { headers })],
       ['a header, with a body that never ends', () => new Response(endless(), { headers })],
       ['a body that has been read', used],
       ['no answer at all', () => undefined as unknown as Response],
@@ -260,6 +268,41 @@ describe('an answer', () => {
       await untilQuiet(() => broken.length)
       expect(broken).toEqual([])
     })
+  })
+
+  test('that cannot be sent and is not its turn yet, on a connection that asks for several at once, waits as 500', async () => {
+    const slow = deferred()
+    let tries = 0
+    const { port } = await open(async (request) => {
+      if (request.url.endsWith('/slow')) {
+        await slow.promise
+        return new Response('slow')
+      }
+      const body = new ReadableStream({
+        start: (controller) => {
+          queueMicrotask(() => process.nextTick(() => controller.enqueue(new Uint8Array(1024))))
+        },
+      })
+      tries += 1
+      return new Response(body, { headers: { 'x-strange': 'a\u0001b' } })
+    })
+    const { socket, received, ended } = await rawConnection(port)
+    const head = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: example.com\r\n`
+    socket.write(`${head('/slow')}\r\n${head('/strange')}connection: close\r\n\r\n`)
+    await untilQuiet(() => tries)
+    slow.resolve()
+    await ended
+    expect(received().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 500'])
+  })
+
+  test('that cannot be sent is not read any further', async () => {
+    const cancelled = deferred()
+    const { url } = await open(async () => {
+      const body = new ReadableStream({ pull: () => new Promise(() => undefined), cancel: () => cancelled.resolve() })
+      return new Response(body, { headers: { 'x-strange': 'a\u0001b' } })
+    })
+    expect((await fetch(url)).status).toBe(500)
+    await cancelled.promise
   })
 
   test('of a handler that fails is 500, and tells nothing', async () => {
