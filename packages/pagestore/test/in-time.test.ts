@@ -17,7 +17,7 @@ test.each([
 
 test('work that takes longer fails when its time is over, and what it comes to then is nobody else’s trouble', async () => {
   const timers = new VirtualTimers()
-  let fail = (_: Error): void => undefined
+  let fail: (error: Error) => void = () => undefined
   const work = new Promise<string>((_, reject) => {
     fail = reject
   })
