@@ -57,18 +57,25 @@ describe('what is kept for open views', () => {
     const base: Snapshot = { volumeId, lsn: lsn(at), pageCount: 9, pageSize: parsePageSize(512), timestampMs: 0 }
     return { base, pending: [], pageCount: 9 }
   }
-  const open = (): { leftovers: Leftovers; retire: (pageIndex: number, entry: EndedEntry, isWritten?: boolean) => void } => {
-    const keys = new VolumeKeys(volumeId)
-    const writer = { write: async (batch: Batch) => batch.done() } as unknown as VolumeWriter
-    const leftovers = new Leftovers(writer, keys)
+  const keys = new VolumeKeys(volumeId)
+  const open = () => {
+    // Whether the record is there by which the next owner knows that it has to clear away.
+    let isDirty = false
+    const write = (batch: Batch): void => {
+      for (const { type, key } of batch.operations) if (key === keys.dirty) isDirty = type === 'put'
+      batch.done()
+    }
+    const leftovers = new Leftovers({ write: async (batch: Batch) => write(batch) } as unknown as VolumeWriter, keys)
     return {
       leftovers,
-      retire: (pageIndex, entry, isWritten = true) => {
+      write,
+      isDirty: () => isDirty,
+      retire: (pageIndex: number, entry: EndedEntry, isWritten = true): void => {
         const batch = new Batch()
         const key = keys.endedEntry(pageIndex, entry.from)
         const isNeededBy = ({ base }: View): boolean => entry.from <= base.lsn && base.lsn <= entry.to
         leftovers.retireEnded({ key, bytes: 1, ended: { pageIndex, from: entry.from } }, entry, isNeededBy, batch)
-        if (isWritten) batch.done()
+        if (isWritten) write(batch)
       },
     }
   }
@@ -89,5 +96,48 @@ describe('what is kept for open views', () => {
     // With the last view goes also what a failed batch was to write.
     await leftovers.unpin(newer)
     expect(found()).toEqual([undefined, undefined, undefined])
+  })
+
+  test('is marked for the next owner in each batch that leaves something, until nothing is left', async () => {
+    const { leftovers, retire, isDirty } = open()
+    const [older, newer] = [viewAt(1), viewAt(5)]
+    leftovers.pin(older)
+    leftovers.pin(newer)
+    // The batch that says it first fails.
+    retire(1, ended(1, 2), false)
+    expect(isDirty()).toBe(false)
+    retire(1, ended(1, 2))
+    retire(2, ended(3, 5))
+    expect(isDirty()).toBe(true)
+    await leftovers.unpin(older)
+    expect(isDirty()).toBe(true)
+    await leftovers.unpin(newer)
+    expect(isDirty()).toBe(false)
+    // And again.
+    leftovers.pin(newer)
+    retire(1, ended(4, 5))
+    expect(isDirty()).toBe(true)
+    await leftovers.unpin(newer)
+    expect(isDirty()).toBe(false)
+  })
+
+  test('stays marked while pages lie there of a local commit that is not visible', async () => {
+    const { leftovers, retire, write, isDirty } = open()
+    const view = viewAt(1)
+    const unfinished = (sequence: number): void => {
+      const batch = new Batch()
+      leftovers.addUnfinished(sequence, [{ key: keys.localPage(sequence, 1), bytes: 1 }], batch)
+      write(batch)
+    }
+    leftovers.pin(view)
+    retire(1, ended(1, 2))
+    unfinished(7)
+    await leftovers.unpin(view)
+    expect([isDirty(), leftovers.hasUnfinished]).toEqual([true, true])
+    unfinished(8)
+    leftovers.finish([7])
+    expect(leftovers.hasUnfinished).toBe(true)
+    await leftovers.dropInvisible([])
+    expect([isDirty(), leftovers.hasUnfinished]).toEqual([false, false])
   })
 })
