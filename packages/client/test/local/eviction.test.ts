@@ -1,4 +1,5 @@
 import { leap } from '@graft-ts/prefetch-leap'
+import type { Lsn } from '@graft-ts/volume'
 import { describe, expect, test } from 'vitest'
 import type { Client, Volume } from '../../src/index.ts'
 import {
@@ -9,6 +10,7 @@ import {
   PAGE_SIZE,
   page,
   pushedVolume,
+  stampOf,
   type TestClient,
   write,
 } from '../harness.ts'
@@ -163,6 +165,27 @@ describe('the limit of the local store', () => {
     old.close()
     await settled(reader)
     expect(reader.client.status().localBytes.kept).toBe(0)
+  })
+
+  test('counts a page once that snapshots at several commits have fetched', async () => {
+    const world = openWorld()
+    const writer = await pushedVolume((await world.open()).client, { 1: 1 })
+    for (const pages of [{ 2: 2 }, { 2: 3 }, { 1: 9 }]) {
+      await write(writer, pages)
+      await writer.push()
+    }
+    const reader = await world.open()
+    const copy = await reader.client.openVolume(writer.volumeId)
+    world.calls.length = 0
+    const snapshots = await Promise.all([2, 3].map((lsn) => copy.snapshotAt(lsn as Lsn)))
+    for (const snapshot of snapshots) expect(stampOf(await snapshot.read(1))).toBe(1)
+    await copy.idle()
+    expect(world.calls.filter((call) => call === 'ReadPages')).toHaveLength(2)
+    expect(reader.client.status().localBytes.kept).toBeGreaterThan(0)
+    await expectExactUsage(reader.local, reader.client)
+    for (const snapshot of snapshots) snapshot.close()
+    await copy.idle()
+    expect(reader.client.status().localBytes).toEqual({ cached: 0, kept: 0 })
   })
 
   test('tells hydration what did not stay', async () => {
