@@ -125,6 +125,7 @@ const WORLDS = [
   'work: register',
   'work: shrink',
   'work: sum up',
+  'work: touch end',
   'work: touch tail',
   'work: transfer',
   'work: tree',

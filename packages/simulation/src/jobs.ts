@@ -56,7 +56,7 @@ export async function* sharedReports({ from, count, jobs, bug }: SharedSeeds): A
 /** Starts a process that puts its reports into the inbox. */
 function startJob(args: readonly string[], inbox: Inbox<SeedReport>, onDone: () => void): ChildProcess {
   // Nearly all that a run makes is garbage soon.
-  const flags = ['--max-semi-space-size=64', '--conditions=@graft-ts/source', CLI, '--json']
+  const flags = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--conditions=@graft-ts/source', CLI, '--json']
   const child = spawn(process.execPath, [...flags, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))

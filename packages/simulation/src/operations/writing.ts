@@ -46,7 +46,7 @@ export class Writing {
 
   async #write(known: KnownVolume, volume: Volume, { work, slot, durability }: Task): Promise<void> {
     const { random, tally, transactions, onViolation } = this.#session
-    const isolation = random.chance(0.8) ? 'serializable' : 'snapshot'
+    const isolation = random.chance(0.7) ? 'serializable' : 'snapshot'
     const transaction = this.#begin(known, volume, { slot, isolation, mayBeLost: durability === 'memory' })
     const signal = this.#session.impatience(0.05, 400)
     try {

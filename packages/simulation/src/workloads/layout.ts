@@ -17,7 +17,7 @@ export interface Layout {
   readonly registers: readonly number[]
   /** Counters that only ever go up by one. */
   readonly lists: readonly number[]
-  /** The page that every change of the tree also writes. */
+  /** The first page: every change of the tree also writes it, as those of a database do. */
   readonly header: number
   readonly tree: readonly number[]
   /** First page of the end that grows and shrinks. */
@@ -35,12 +35,13 @@ export const START_BALANCE = 1000
  * @param isSparse Whether the tail lies far behind everything else.
  */
 export function layOut(clients: readonly string[], isSparse: boolean, random: Random): Layout {
-  let next = clients.length * JOURNAL_SLOTS + 1
+  const header = 1
+  const journals = header + 1
+  let next = journals + clients.length * JOURNAL_SLOTS
   const take = (count: number): number[] => Array.from({ length: count }, () => next++)
   const accounts = take(ACCOUNTS)
   const registers = take(REGISTERS)
   const lists = take(LISTS)
-  const header = next++
   const tree = take(TREE_PAGES)
   return {
     clients,
@@ -50,6 +51,6 @@ export function layOut(clients: readonly string[], isSparse: boolean, random: Ra
     header,
     tree,
     tail: isSparse ? random.between(70_000, 5_000_000) : next,
-    journalPage: (client, slot) => clients.indexOf(client) * JOURNAL_SLOTS + (slot ?? Number.NaN) + 1,
+    journalPage: (client, slot) => journals + clients.indexOf(client) * JOURNAL_SLOTS + (slot ?? Number.NaN),
   }
 }

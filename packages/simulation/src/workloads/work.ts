@@ -150,6 +150,15 @@ const touchTail: Maker = ({ layout }, random) => {
   return write('touch tail', async (tx) => tx.write(page, ((await tx.read(page)) + 1) >>> 0))
 }
 
+/** Changes one of the last pages and leaves the length as it is: what others cut off meanwhile is gone, and nothing else tells. */
+const touchEnd: Maker = ({ layout }, random) => {
+  const distance = random.below(3)
+  return write('touch end', async (tx) => {
+    const page = Math.max(layout.tail, tx.pageCount - distance)
+    tx.write(page, ((await tx.read(page)) + 1) >>> 0)
+  })
+}
+
 /** Checks that nobody is alone on duty before going off it: what `snapshot` isolation lets through, and `serializable` must not. */
 const writeSkew: Maker = ({ layout }, random) => {
   const [a, b] = [layout.registers[1] as number, layout.registers[2] as number]
@@ -174,6 +183,7 @@ const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [9, shrink],
   [5, readTail],
   [6, touchTail],
+  [7, touchEnd],
   [6, writeSkew],
 ]
 
