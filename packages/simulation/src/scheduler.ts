@@ -14,7 +14,7 @@ interface Event {
   readonly owner: Owner | undefined
   readonly label: string
   readonly run: () => void
-  isCancelled: boolean
+  state: 'waiting' | 'cancelled' | 'over'
 }
 
 /** What ended a run of the scheduler. */
@@ -29,6 +29,8 @@ export class Scheduler {
   readonly #heap: Event[] = []
   readonly #random: Random
   readonly #log: EventLog
+  // Those stay in the queue until their time comes.
+  #cancelled = 0
   #nowMs = 0
   #running: Owner | undefined
 
@@ -47,9 +49,9 @@ export class Scheduler {
     return this.#running
   }
 
-  /** Events that are waiting. */
+  /** Events that are waiting, without those that were cancelled. */
   get waiting(): number {
-    return this.#heap.length
+    return this.#heap.length - this.#cancelled
   }
 
   /**
@@ -66,10 +68,14 @@ export class Scheduler {
       owner,
       label,
       run,
-      isCancelled: false,
+      state: 'waiting',
     }
     this.#push(event)
-    return () => void (event.isCancelled = true)
+    return () => {
+      if (event.state !== 'waiting') return
+      event.state = 'cancelled'
+      this.#cancelled++
+    }
   }
 
   /** Settles after a while; never, if its owner dies before. */
@@ -102,8 +108,12 @@ export class Scheduler {
   #next(): Event | undefined {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       const { owner } = event
-      if (event.isCancelled || owner?.isAlive === false) continue
-      if (owner === undefined || owner.pausedUntilMs <= event.timeMs) return event
+      if (event.state === 'cancelled') this.#cancelled--
+      if (event.state === 'cancelled' || owner?.isAlive === false) continue
+      if (owner === undefined || owner.pausedUntilMs <= event.timeMs) {
+        event.state = 'over'
+        return event
+      }
       // It wakes up to everything that has gathered, in any order.
       event.timeMs = owner.pausedUntilMs
       this.#push(event)

@@ -56,6 +56,23 @@ describe('a scheduler', () => {
     expect(seen).toEqual(['alive'])
   })
 
+  test('knows how many events are waiting', async () => {
+    const scheduler = open()
+    const cancels = [1, 2, 3, 4].map((delayMs) => scheduler.after(undefined, delayMs, '', () => undefined))
+    cancels[1]?.()
+    cancels[1]?.()
+    expect(scheduler.waiting).toBe(3)
+    await scheduler.run(() => scheduler.nowMs >= 3, 10)
+    expect(scheduler.waiting).toBe(1)
+    // What has happened cannot be cancelled.
+    cancels[0]?.()
+    expect(scheduler.waiting).toBe(1)
+    cancels[3]?.()
+    expect(scheduler.waiting).toBe(0)
+    expect(await scheduler.run(() => false, 10)).toBe('idle')
+    expect(scheduler.waiting).toBe(0)
+  })
+
   test('puts off the events of those who are paused', async () => {
     const scheduler = open()
     const process = processOf(scheduler)

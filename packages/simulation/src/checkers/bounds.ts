@@ -5,8 +5,8 @@ import { mustHold } from '../violation.ts'
 import type { Volumes } from '../volumes.ts'
 
 /** Events that may wait at a time while everybody is busy, and when nobody wants anything: timers, and watches. */
-const WAITING_MAX = 5_000
-const WAITING_IDLE_MAX = 1_000
+const WAITING_MAX = 1_000
+const WAITING_IDLE_MAX = 200
 /** What a client may keep: each page as it is now, and as its open snapshots show it; and its own records. */
 const KEYS_PER_PAGE_MAX = 8
 const KEYS_MAX = 100
