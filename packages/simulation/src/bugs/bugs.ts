@@ -33,7 +33,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'join-an-older-refresh',
     breaks: 'linearizability',
-    seed: 5,
+    seed: 1,
     file: 'commit-log/src/shared-refresh.ts',
     from: 'if (this.#running === undefined) return this.#start()',
     to: 'if (this.#running !== undefined) return this.#running\n    if (this.#running === undefined) return this.#start()',
@@ -41,7 +41,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'layer-not-cut-by-a-newer-floor',
     breaks: 'I9',
-    seed: 4,
+    seed: 9,
     file: 'commit-log/src/rollup.ts',
     from: 'pages.addAll(upToFloor(section.pages, floor))',
     to: 'pages.addAll(section.pages)',
@@ -73,7 +73,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'failed-read-is-an-absent-commit',
     breaks: 'linearizability',
-    seed: 1,
+    seed: 8,
     file: 'commit-log/src/head-finder.ts',
     from: 'this.#context.records.probe(this.#volumeId, lsn)))',
     to: 'this.#context.records.probe(this.#volumeId, lsn).catch(() => undefined)))',
@@ -97,7 +97,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'taken-segment-is-ours',
     breaks: 'I1',
-    seed: 2,
+    seed: 7,
     file: 'pagestore/src/write/upload-segment.ts',
     from: "if (compared.value === 'same') return undefined",
     to: "if (compared.value !== 'other') return undefined",
@@ -105,7 +105,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'forget-attempts-on-the-same-base',
     breaks: 'I6',
-    seed: 3,
+    seed: 1,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [], isRefused: false }), true)',
@@ -113,7 +113,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'new-attempt-while-the-last-is-undecided',
     breaks: 'I6',
-    seed: 2,
+    seed: 1,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [attempt], isRefused: true }), true)',
@@ -121,7 +121,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'attempt-sent-before-it-is-durable',
     breaks: 'I6',
-    seed: 4,
+    seed: 3,
     file: 'client/src/push/push.ts',
     from: 'sent: [...state.sent, attempt], isRefused: false }), true)',
     to: 'sent: [...state.sent, attempt], isRefused: false }), false)',
@@ -137,7 +137,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'local-commit-without-sync',
     breaks: 'I12',
-    seed: 2,
+    seed: 3,
     file: 'client/src/volume-core.ts',
     from: 'await this.store.addCommit(after, commit, effects.pages, sync)',
     to: 'await this.store.addCommit(after, commit, effects.pages, false)',
@@ -161,7 +161,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'floor-ignored-in-the-overlap-test',
     breaks: 'serializability',
-    seed: 4,
+    seed: 1,
     file: 'client/src/state/overlap.ts',
     from: 'return changes.floor !== undefined && (pages.last() ?? 0) > changes.floor',
     to: 'return false',
@@ -177,7 +177,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'upload-of-an-older-version-is-used',
     breaks: 'I3',
-    seed: 2,
+    seed: 10,
     file: 'client/src/state/volume-state.ts',
     from: 'if (commit.sequence <= upload.lastSequence) continue',
     to: 'if (commit.sequence <= Number.MAX_SAFE_INTEGER) continue',
@@ -249,7 +249,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'snapshot-isolation-cuts-off-what-others-wrote',
     breaks: 'snapshot isolation',
-    seed: 2,
+    seed: 15,
     file: 'client/src/state/overlap.ts',
     from: 'return floor !== undefined && (changes.pages.last() ?? 0) > floor',
     to: 'return floor !== undefined && floor < 0',
@@ -265,7 +265,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'merge-passes-over-what-was-only-read',
     breaks: 'serializability',
-    seed: 1,
+    seed: 5,
     file: 'client/src/state/overlap.ts',
     from: "if (isolation === 'serializable' && isTouched(reads.difference(own), changes)) return undefined",
     to: '',
