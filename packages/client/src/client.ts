@@ -172,8 +172,9 @@ export class Client {
         const known = await store.queue.run(() => store.load())
         if (known !== undefined) return known
         const { remote, retry, closing: signal, idSource } = this.#context
-        const { snapshot } = await retried(retry, signal, () => remote.pull(volumeId, { signal, since: LSN_NONE }))
-        return this.#add(store, snapshot, idSource.nowMs())
+        // Not a pull: nothing is here that what changed could concern.
+        const newest = await retried(retry, signal, () => remote.snapshotAt(volumeId, LSN_NONE, { signal }))
+        return this.#add(store, newest, idSource.nowMs())
       })
     // Others may be opening it too, so no single caller's signal ends that.
     return untilAborted(opening, options.signal)

@@ -105,7 +105,7 @@ describe('closing', () => {
     const world = openWorld()
     const { mine } = await two(world)
     const { client } = await world.open()
-    world.hang = (method) => method === 'Pull'
+    world.hang = (method) => method === 'GetSnapshot'
     const opening = outcomeOf(client.openVolume(mine.volumeId))
     await ticks(10)
     await client.close()

@@ -69,10 +69,10 @@ describe('a client without a local store', () => {
     world.calls.length = 0
     const client = await open(world.transport)
     const volume = await client.openVolume(volumeId)
-    expect(world.calls).toEqual(['Pull'])
+    expect(world.calls).toEqual(['GetSnapshot'])
     await volume.transact(async (tx) => tx.write(2, await tx.read(1)))
     await client.close()
-    expect(world.calls).toEqual(['Pull', 'ReadPages', 'Describe', 'Commit'])
+    expect(world.calls).toEqual(['GetSnapshot', 'ReadPages', 'Describe', 'Commit'])
   })
 
   test('keeps nothing', async () => {

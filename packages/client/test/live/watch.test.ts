@@ -334,15 +334,18 @@ describe('where the meta store cannot be watched', () => {
     const held = new Promise<void>((resolve) => {
       letGo = resolve
     })
+    let isHeld = false
     const { timers, world, writer, ours } = await polled((w) => {
       w.before = async (method) => {
         if (method === 'Watch') throw new RemoteError('unsupported', 'METHOD_UNKNOWN', 'no such method')
-        if (method === 'GetSnapshot') await held
+        if (method === 'GetSnapshot' && isHeld) await held
       }
     })
-    await timers.advance(100)
     const other = await pushedVolume(writer.client, { 1: 1 })
     const second = await ours.client.openVolume(other.volumeId)
+    world.calls.length = 0
+    isHeld = true
+    await timers.advance(100)
     void second.watch().next()
     letGo()
     await timers.advance(100)
