@@ -1,12 +1,17 @@
 import type { Durability } from './context.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, throwIfAborted } from './errors.ts'
 import type { View } from './local/pins.ts'
 import { Nesting } from './push/nesting.ts'
 import type { PendingTransaction, PendingTransactions, Replayable, TransactionOutcome } from './push/transactions.ts'
 import type { VolumeSnapshot } from './snapshot.ts'
 import type { Isolation } from './state/local-commit.ts'
 import { type Transaction, type TransactionEffects, TransactionRun } from './transaction.ts'
+import { Turns } from './turns.ts'
 import type { VolumeCore } from './volume-core.ts'
+
+// How often a transaction runs while others are faster each time; from when on those who lose go one after the other.
+const TRIES_MAX = 16
+const TRIES_AT_ONCE = 8
 
 /** What an application gives a volume to run. */
 export type TransactionFunction<T> = (transaction: Transaction) => Promise<T> | T
@@ -34,6 +39,7 @@ export class TransactionRunner {
   readonly #transactions: PendingTransactions
   readonly #openView: (view: View) => VolumeSnapshot
   readonly #nesting = new Nesting()
+  readonly #turns = new Turns()
 
   constructor(options: { core: VolumeCore; transactions: PendingTransactions; openView: (view: View) => VolumeSnapshot }) {
     this.#core = options.core
@@ -52,11 +58,37 @@ export class TransactionRunner {
   }
 
   /**
+   * Runs a function until no other transaction of this client was faster, and commits locally what it wrote.
+   *
+   * @throws What the function throws; {@link ClientError} `TRANSACTION_CONFLICT`, `LOCAL_STORE_…`.
+   */
+  async commit<T>(run: TransactionFunction<T>, options: RunOptions): Promise<Committed<T>> {
+    const { closing } = this.#core.client
+    const { signal } = options
+    const call = this.#turns.begin()
+    let endTurn = (): void => undefined
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        throwIfAborted(signal)
+        throwIfAborted(closing)
+        // A function that takes its time, for the network say, keeps nobody waiting before that.
+        if (tries === TRIES_AT_ONCE)
+          endTurn = await this.#turns.take(call, signal === undefined ? closing : AbortSignal.any([signal, closing]))
+        const committed = await this.#run(run, options)
+        if (committed !== undefined) return committed
+      }
+    } finally {
+      endTurn()
+    }
+    throw new ClientError('TRANSACTION_CONFLICT', 'other transactions were faster each time')
+  }
+
+  /**
    * Runs a function once, and commits locally what it wrote.
    *
    * @returns `undefined`: what it stands on has changed meanwhile, it has to run again.
    */
-  async run<T>(run: TransactionFunction<T>, options: RunOptions): Promise<Committed<T> | undefined> {
+  async #run<T>(run: TransactionFunction<T>, options: RunOptions): Promise<Committed<T> | undefined> {
     const { isolation, durability, signal } = options
     const view = this.#core.view()
     const running = this.#core.running.begin(view)

@@ -1,7 +1,7 @@
 import type { Splinter } from '@graft-ts/splinter'
 import { LSN_NONE, type Lsn, type PageSize, parseLsn, VolumeError, type VolumeId } from '@graft-ts/volume'
 import type { Durability, ReadContext } from './context.ts'
-import { ClientError, throwIfAborted } from './errors.ts'
+import { throwIfAborted } from './errors.ts'
 import { type RemoteHead, VolumeLive } from './live/volume-live.ts'
 import type { View } from './local/pins.ts'
 import { checkFunction, checkNames, type OptionNames } from './option-checks.ts'
@@ -19,8 +19,6 @@ import { TransactionRunner } from './transaction-runner.ts'
 import type { VolumeCore } from './volume-core.ts'
 import type { VolumeStatus } from './volume-status.ts'
 
-// How often a transaction runs because others were faster.
-const TRIES_MAX = 16
 const UNCHANGED: TransactionOutcome = { type: 'unchanged', replays: 0 }
 
 interface CallOptions {
@@ -180,19 +178,14 @@ export class Volume {
     const durability = checkDurability(options.durability ?? client.durability, client.isStateless)
     const isolation = checkIsolation(options.isolation ?? client.isolation)
     if (durability === 'remote') this.#runner.checkOutside('transact')
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      this.#check(options.signal)
-      const committed = await this.#runner.run(run, { isolation, durability, signal: options.signal })
-      if (committed === undefined) continue
-      const { sequence, pending } = committed
-      if (durability === 'remote' && sequence !== undefined) await this.push({ signal: options.signal })
-      const outcome = async (): Promise<TransactionOutcome & { readonly value: T }> => {
-        const settled = pending === undefined ? UNCHANGED : await this.#runner.outcomeOf(pending)
-        return { ...settled, value: committed.value }
-      }
-      return { value: committed.value, sequence, outcome }
+    const committed = await this.#runner.commit(run, { isolation, durability, signal: options.signal })
+    const { sequence, pending } = committed
+    if (durability === 'remote' && sequence !== undefined) await this.push({ signal: options.signal })
+    const outcome = async (): Promise<TransactionOutcome & { readonly value: T }> => {
+      const settled = pending === undefined ? UNCHANGED : await this.#runner.outcomeOf(pending)
+      return { ...settled, value: committed.value }
     }
-    throw new ClientError('TRANSACTION_CONFLICT', 'other transactions were faster each time')
+    return { value: committed.value, sequence, outcome }
   }
 
   /** Local transactions that are not in the remote log yet, oldest first; also those that an earlier client has left here. */
