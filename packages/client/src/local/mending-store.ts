@@ -3,7 +3,8 @@ import { ENCODINGS, type KeyRange, type LocalStore } from './level.ts'
 
 // Removed again as soon as the store is whole; no other key begins so.
 const ROOM_KEY = 'room'
-const ROOM_BYTES = 256 * 1024
+// What LevelDB holds back in memory by default, and writes when it is opened.
+const ROOM_BYTES = 4 * 2 ** 20
 
 /**
  * A local store that keeps what it acknowledges, also after a write has failed.

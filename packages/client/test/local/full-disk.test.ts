@@ -195,7 +195,7 @@ async function smallDisk(bytes: number): Promise<{ folder: string; remove: () =>
   return { folder, remove }
 }
 
-const disk = await smallDisk(4 * 2 ** 20)
+const disk = await smallDisk(14 * 2 ** 20)
 if (disk === undefined)
   console.warn('skipped: LevelDB on a full disk, because mounting a tmpfs takes rights that this process lacks')
 
@@ -205,7 +205,7 @@ test.skipIf(disk === undefined)(
     const { folder, remove } = disk as NonNullable<typeof disk>
     try {
       const ballast = join(folder, 'ballast')
-      await writeFile(ballast, new Uint8Array(2 ** 21))
+      await writeFile(ballast, new Uint8Array(12 * 2 ** 20))
       await mkdir(join(folder, 'level'))
       const openLevel = (at: string) => new ClassicLevel<string, Uint8Array>(at, { keyEncoding: 'utf8', valueEncoding: 'view' })
       const world = openWorld()
