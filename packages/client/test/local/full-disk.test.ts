@@ -195,52 +195,46 @@ async function smallDisk(bytes: number): Promise<{ folder: string; remove: () =>
   return { folder, remove }
 }
 
-const disk = await smallDisk(14 * 2 ** 20)
-if (disk === undefined)
-  console.warn('skipped: LevelDB on a full disk, because mounting a tmpfs takes rights that this process lacks')
-
-test.skipIf(disk === undefined)(
-  'LevelDB on a full disk keeps all that it acknowledged, also after a crash',
-  async () => {
-    const { folder, remove } = disk as NonNullable<typeof disk>
-    try {
-      const ballast = join(folder, 'ballast')
-      await writeFile(ballast, new Uint8Array(12 * 2 ** 20))
-      await mkdir(join(folder, 'level'))
-      const openLevel = (at: string) => new ClassicLevel<string, Uint8Array>(at, { keyEncoding: 'utf8', valueEncoding: 'view' })
-      const world = openWorld()
-      const { client } = await world.open({ store: openLevel(join(folder, 'level')) })
-      const volume = await pushedVolume(client, { 1: 1 })
-      const acknowledged = new Map([[1, 1]])
-      const commit = async (pageIndex: number): Promise<boolean> => {
-        const isDone = await tried(() => write(volume, { [pageIndex]: pageIndex }))
-        if (isDone) acknowledged.set(pageIndex, pageIndex)
-        return isDone
-      }
-      let pageIndex = 2
-      while (await commit(pageIndex)) pageIndex++
-      // Small ones may find room where larger ones did not; none does in the end.
-      for (let failures = 0; failures < 5; pageIndex++) if (!(await commit(pageIndex))) failures++
-      const snapshot = volume.snapshot()
-      expect(stampOf(await snapshot.read(2))).toBe(2)
-      snapshot.close()
-      await rm(ballast)
-      const before = acknowledged.size
-      for (let more = 0; more < 20; more++) await commit(++pageIndex)
-      expect(acknowledged.size).toBe(before + 20)
-      // As a process finds it that takes over after this one was killed.
-      const copy = join(folder, 'copy')
-      await cp(join(folder, 'level'), copy, { recursive: true })
-      const next = await world.open({ store: openLevel(copy) })
-      const found = (await next.client.openVolume(volume.volumeId)).snapshot()
-      for (const [index, stamp] of acknowledged) expect(stampOf(await found.read(index))).toBe(stamp)
-      found.close()
-      await next.client.close()
-      expect(await volume.push()).toMatchObject({ type: 'pushed', transactions: acknowledged.size - 1 })
-      await client.close()
-    } finally {
-      await remove()
+test('LevelDB on a full disk keeps all that it acknowledged, also after a crash', async ({ skip }) => {
+  const disk = await smallDisk(14 * 2 ** 20)
+  if (disk === undefined) return skip('mounting a tmpfs takes rights that this process lacks')
+  const { folder, remove } = disk
+  try {
+    const ballast = join(folder, 'ballast')
+    await writeFile(ballast, new Uint8Array(12 * 2 ** 20))
+    await mkdir(join(folder, 'level'))
+    const openLevel = (at: string) => new ClassicLevel<string, Uint8Array>(at, { keyEncoding: 'utf8', valueEncoding: 'view' })
+    const world = openWorld()
+    const { client } = await world.open({ store: openLevel(join(folder, 'level')) })
+    const volume = await pushedVolume(client, { 1: 1 })
+    const acknowledged = new Map([[1, 1]])
+    const commit = async (pageIndex: number): Promise<boolean> => {
+      const isDone = await tried(() => write(volume, { [pageIndex]: pageIndex }))
+      if (isDone) acknowledged.set(pageIndex, pageIndex)
+      return isDone
     }
-  },
-  60_000,
-)
+    let pageIndex = 2
+    while (await commit(pageIndex)) pageIndex++
+    // Small ones may find room where larger ones did not; none does in the end.
+    for (let failures = 0; failures < 5; pageIndex++) if (!(await commit(pageIndex))) failures++
+    const snapshot = volume.snapshot()
+    expect(stampOf(await snapshot.read(2))).toBe(2)
+    snapshot.close()
+    await rm(ballast)
+    const before = acknowledged.size
+    for (let more = 0; more < 20; more++) await commit(++pageIndex)
+    expect(acknowledged.size).toBe(before + 20)
+    // As a process finds it that takes over after this one was killed.
+    const copy = join(folder, 'copy')
+    await cp(join(folder, 'level'), copy, { recursive: true })
+    const next = await world.open({ store: openLevel(copy) })
+    const found = (await next.client.openVolume(volume.volumeId)).snapshot()
+    for (const [index, stamp] of acknowledged) expect(stampOf(await found.read(index))).toBe(stamp)
+    found.close()
+    await next.client.close()
+    expect(await volume.push()).toMatchObject({ type: 'pushed', transactions: acknowledged.size - 1 })
+    await client.close()
+  } finally {
+    await remove()
+  }
+}, 60_000)
