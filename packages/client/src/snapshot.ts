@@ -127,7 +127,7 @@ export class VolumeSnapshot {
     const prefetcher = this.#prefetcher
     if (prefetcher !== undefined) {
       prefetcher.onHit(pageIndex)
-      this.#show(pageIndex, bytes)
+      if (prefetcher.onPage !== undefined) this.#show(pageIndex, bytes)
     }
     return bytes
   }
