@@ -47,6 +47,11 @@ export class Ledger {
     this.onChange({ isFreed: kept < 0 })
   }
 
+  /** Somebody has stopped to need pages: there may be more now that can go, though nothing has changed yet. */
+  released(): void {
+    this.onChange({ isFreed: true })
+  }
+
   /** Whether as many bytes can stay if everything goes that may. */
   hasRoom(bytes: number): boolean {
     return this.#total.kept + bytes <= this.bytesMax

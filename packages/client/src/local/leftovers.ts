@@ -46,6 +46,8 @@ export class Leftovers {
     }
     // Also of what a batch was to write that failed.
     if (!this.#pins.hasRetired) this.ended.clear()
+    // Pages that can be fetched again stayed for its sake, too.
+    this.#writer.ledger.released()
     if (this.#garbage.length > 0) await this.#clean()
   }
 

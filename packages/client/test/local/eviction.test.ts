@@ -148,6 +148,21 @@ describe('the limit of the local store', () => {
     expect(test.client.status().localBytes).toEqual({ cached: 0, kept: 0 })
   })
 
+  test('is kept again when the last snapshot is closed that needed what was pushed meanwhile', async () => {
+    const localBytesMax = 16 * RECORD
+    const { client } = await openWorld().open({ localBytesMax, memoryCacheBytesMax: 1 })
+    const volume = await client.createVolume({ pageSize: PAGE_SIZE })
+    await write(volume, numbered(40))
+    const snapshot = volume.snapshot()
+    await volume.push()
+    await quiet(volume)
+    // Only this store can give them to the snapshot as they were committed here.
+    expect(bytesOf(client)).toBeGreaterThan(localBytesMax)
+    snapshot.close()
+    await quiet(volume)
+    expect(bytesOf(client)).toBeLessThanOrEqual(localBytesMax)
+  })
+
   test('does not fill up with pages of old commits, which nothing may drop while they are open', async () => {
     const world = openWorld()
     const writer = (await world.open()).client

@@ -65,7 +65,8 @@ describe('what is kept for open views', () => {
       for (const { type, key } of batch.operations) if (key === keys.dirty) isDirty = type === 'put'
       batch.done()
     }
-    const leftovers = new Leftovers({ write: async (batch: Batch) => write(batch) } as unknown as VolumeWriter, keys)
+    const writer = { write: async (batch: Batch) => write(batch), ledger: { released: () => undefined } }
+    const leftovers = new Leftovers(writer as unknown as VolumeWriter, keys)
     return {
       leftovers,
       write,
