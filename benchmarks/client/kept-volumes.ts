@@ -20,73 +20,43 @@ export interface KeptPages {
 
 /** Every way. */
 export const KEPT_PAGES: readonly KeptPages[] = [
-  {
-    name: 'remote pages, current snapshot',
-    records: 'open entries',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await hydrated(world, pages, memoryBytes)
-      return { client, level, snapshot: volume.snapshot() }
-    },
-  },
+  { name: 'remote pages, current snapshot', records: 'open entries', prepare: snapshotOf(hydrated) },
   {
     name: 'remote pages, old snapshot',
     records: 'open entries',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await hydrated(world, pages, memoryBytes)
-      const snapshot = volume.snapshot()
-      await changeElsewhere(world, volume, (other) => other.transact((tx) => tx.write(pages + 1, randomPage(seeded(3)))))
-      return { client, level, snapshot }
-    },
+    prepare: snapshotOf(hydrated, (world, volume, pages) =>
+      changeElsewhere(world, volume, (other) => other.transact((tx) => tx.write(pages + 1, randomPage(seeded(3))))),
+    ),
   },
-  {
-    name: 'remote pages that changed, old snapshot',
-    records: 'ended entries',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await hydrated(world, pages, memoryBytes)
-      const snapshot = volume.snapshot()
-      await changeElsewhere(world, volume, (other) => world.fill(other, pages))
-      return { client, level, snapshot }
-    },
-  },
-  {
-    name: 'own pushed pages, current snapshot',
-    records: 'pages of local commits',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await pushed(world, pages, memoryBytes)
-      return { client, level, snapshot: volume.snapshot() }
-    },
-  },
+  { name: 'remote pages that changed, old snapshot', records: 'ended entries', prepare: snapshotOf(hydrated, changeAll) },
+  { name: 'own pushed pages, current snapshot', records: 'pages of local commits', prepare: snapshotOf(pushed) },
   {
     name: 'own pushed pages that changed, old snapshot',
     records: 'pages of local commits',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await pushed(world, pages, memoryBytes)
-      const snapshot = volume.snapshot()
-      await changeElsewhere(world, volume, (other) => world.fill(other, pages))
-      return { client, level, snapshot }
-    },
+    prepare: snapshotOf(pushed, changeAll),
   },
-  {
-    name: 'own pending pages, current snapshot',
-    records: 'pages of local commits',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await pending(world, pages, memoryBytes)
-      return { client, level, snapshot: volume.snapshot() }
-    },
-  },
+  { name: 'own pending pages, current snapshot', records: 'pages of local commits', prepare: snapshotOf(pending) },
   {
     name: 'own pending pages, snapshot from before they were pushed',
     records: 'pages of local commits',
-    prepare: async (world, pages, memoryBytes) => {
-      const { client, level, volume } = await pending(world, pages, memoryBytes)
-      const snapshot = volume.snapshot()
-      await volume.push()
-      return { client, level, snapshot }
-    },
+    prepare: snapshotOf(pending, (_, volume) => volume.push()),
   },
 ]
 
 type Prepared = Omit<KeptVolume, 'snapshot'> & { readonly volume: Volume }
+
+/** @param afterwards What happens once the snapshot is open, which makes it an old one. */
+function snapshotOf(
+  open: (world: World, pages: number, memoryBytes: number) => Promise<Prepared>,
+  afterwards?: (world: World, volume: Volume, pages: number) => Promise<unknown>,
+): KeptPages['prepare'] {
+  return async (world, pages, memoryBytes) => {
+    const { client, level, volume } = await open(world, pages, memoryBytes)
+    const snapshot = volume.snapshot()
+    await afterwards?.(world, volume, pages)
+    return { client, level, snapshot }
+  }
+}
 
 /** Opened again, so that pages lie in tables on disk, and nothing about them is in memory. */
 async function reopened(world: World, folder: string, volumeId: Volume['volumeId'], memoryBytes: number): Promise<Prepared> {
@@ -124,6 +94,10 @@ async function written(
   await after(volume)
   await client.close()
   return reopened(world, folder, volume.volumeId, memoryBytes)
+}
+
+function changeAll(world: World, volume: Volume, pages: number): Promise<void> {
+  return changeElsewhere(world, volume, (other) => world.fill(other, pages))
 }
 
 /** Commits in another client, and learns of it here. */

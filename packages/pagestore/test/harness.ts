@@ -6,6 +6,7 @@ import { Splinter } from '@graft-ts/splinter'
 import { type MeteredStore, metered, type ObjectStore } from '@graft-ts/storage-adapters'
 import { MemoryStore } from '@graft-ts/storage-adapters/memory'
 import {
+  concatBytes,
   decodeSegmentRef,
   type FrameCodec,
   type IdSource,
@@ -175,14 +176,7 @@ export function range(from: number, to: number): number[] {
 }
 
 export function concat(pages: Pages): Uint8Array<ArrayBuffer> {
-  const parts = [...pages.values()]
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
+  return concatBytes([...pages.values()])
 }
 
 async function writePages(

@@ -6,6 +6,7 @@ import { CommitSchema } from '../src/gen/graft/store/v1/store_pb.ts'
 import {
   COMMIT_REFS_MAX,
   type CommitRecord,
+  concatBytes,
   decodeCommit,
   decodeSegmentRef,
   encodeCommit,
@@ -27,7 +28,7 @@ import {
   sealRecord,
   snapshotOf,
 } from '../src/index.ts'
-import { join, payloadOf } from './forge.ts'
+import { payloadOf } from './forge.ts'
 
 const source = { nowMs: () => 1_700_000_000_000, randomBytes: (length: number) => new Uint8Array(length).fill(9) }
 const volumeId = newVolumeId(source)
@@ -111,7 +112,7 @@ describe('commit record', () => {
     )
     const payload = encodeCommit({ ...record, refs: refs(COMMIT_REFS_MAX) }).subarray(24)
     const one = payloadOf([{ number: 12, value: encodeSegmentRef(refOf(Splinter.from([1]), 1)) }])
-    expect(() => decodeCommit(sealRecord('commit', join([payload, one])))).toThrow(
+    expect(() => decodeCommit(sealRecord('commit', concatBytes([payload, one])))).toThrow(
       expect.objectContaining({ kind: 'corrupt', code: 'RECORD_CONTENT' }),
     )
   })
@@ -129,7 +130,7 @@ describe('commit record', () => {
       { number: 12, value: ref },
       { number: 13, value: layer },
     ])
-    const { record: decoded } = decodeCommit(sealRecord('commit', join([encodeCommit(bare).subarray(24), fields])))
+    const { record: decoded } = decodeCommit(sealRecord('commit', concatBytes([encodeCommit(bare).subarray(24), fields])))
     expect([decoded.refs[0]?.frames.lengths, decoded.layers[0]?.pages.size]).toEqual([Uint32Array.of(65), 0])
   })
 

@@ -1,4 +1,5 @@
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
+import { concatBytes } from '../src/index.ts'
 
 /*
  * Stored bytes put together by hand, from docs/format alone: what an attacker who can compute checksums could store, and
@@ -52,26 +53,16 @@ export function varint(value: bigint | number): number[] {
 
 /** The bytes of fields. */
 export function payloadOf(fields: readonly WireField[]): Uint8Array<ArrayBuffer> {
-  return join(fields.map(fieldBytes))
+  return concatBytes(fields.map(fieldBytes))
 }
 
 function fieldBytes({ number, value }: WireField): Uint8Array {
   if (typeof value === 'bigint') return Uint8Array.from([...varint(number << 3), ...varint(value)])
-  if (value instanceof Uint8Array) return join([Uint8Array.from([...varint((number << 3) | 2), ...varint(value.length)]), value])
+  if (value instanceof Uint8Array)
+    return concatBytes([Uint8Array.from([...varint((number << 3) | 2), ...varint(value.length)]), value])
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, value.fixed64, true)
   return Uint8Array.from([...varint((number << 3) | 1), ...bytes])
-}
-
-/** Bytes one after the other. */
-export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
 }
 
 /** A change of a message's bytes. */
@@ -100,7 +91,7 @@ export function within(number: number, edit: Edit, which = 0): Edit {
 
 /** Puts bytes behind a message. */
 export function append(...bytes: readonly number[]): Edit {
-  return (payload) => join([payload, Uint8Array.from(bytes)])
+  return (payload) => concatBytes([payload, Uint8Array.from(bytes)])
 }
 
 /** What a sealed record says of itself; what is left out is right. */
@@ -115,7 +106,7 @@ export function seal(
   payload: Uint8Array,
   { kind, version = 1, payloadBytes = payload.length }: SealOptions,
 ): Uint8Array<ArrayBuffer> {
-  const bytes = join([new Uint8Array(24), payload])
+  const bytes = concatBytes([new Uint8Array(24), payload])
   bytes.set([0x47, 0x54, 0x53, 0x52, kind, version])
   const view = new DataView(bytes.buffer)
   view.setUint32(8, payloadBytes, true)
@@ -153,7 +144,7 @@ export function footed(body: Uint8Array, { indexBytes = 0, total, version = 1, m
   view.setUint32(16, version, true)
   view.setUint32(20, magic, true)
   view.setBigUint64(8, checksumWithout(footer, 8), true)
-  return join([body, footer])
+  return concatBytes([body, footer])
 }
 
 /** Changes bytes and leaves their checksums alone. */

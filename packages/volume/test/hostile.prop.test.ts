@@ -1,8 +1,8 @@
 import { Splinter } from '@graft-ts/splinter'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeCommit, decodeFrame, encodeCommit, parsePageSize } from '../src/index.ts'
-import { checksumWithout, fieldsOf, footed, join, payloadOf, seal, unseal, type WireField } from './forge.ts'
+import { concatBytes, decodeCommit, decodeFrame, encodeCommit, parsePageSize } from '../src/index.ts'
+import { checksumWithout, fieldsOf, footed, payloadOf, seal, unseal, type WireField } from './forge.ts'
 import { fixedCodec } from './golden/fixed-codec.ts'
 import { commitA, idBytes, plainCommit, read, segmentA, volumeA } from './golden/golden-case.ts'
 import { goodCases } from './golden/good.ts'
@@ -149,7 +149,7 @@ describe('I11: messages that were changed and sealed again are values that keep 
     await fc.assert(
       fc.asyncProperty(messages('segment'), fc.oneof(fc.constantFrom(...lengths), fc.nat(3000)), async (payload, framesBytes) => {
         const index = seal(payload, { kind: 4 })
-        const segment = footed(join([new Uint8Array(framesBytes), index]), { indexBytes: index.length })
+        const segment = footed(concatBytes([new Uint8Array(framesBytes), index]), { indexBytes: index.length })
         expect(await outcomeOf(read({ reader: 'segment', bytes: segment }))).toMatch(/^(ok|corrupt RECORD_CONTENT)$/)
       }),
       { numRuns: runs(1000) },

@@ -1,6 +1,7 @@
 import { Splinter } from '@graft-ts/splinter'
 import { Crc64Nvme } from '@graft-ts/splinter/crc64'
 import {
+  concatBytes,
   type EncodedRun,
   FRAME_HEADER_BYTES,
   framePages,
@@ -10,7 +11,6 @@ import {
   type SegmentRef,
   type VolumeId,
 } from '../src/index.ts'
-import { join } from './forge.ts'
 
 /** A source whose ids are the same in every run. */
 export function countingIdSource(): IdSource {
@@ -50,7 +50,7 @@ export function runOf(volumeId: VolumeId, pageIndexes: readonly number[], pageBy
 
 /** The frames of an encoded run, each as a reader fetches it. */
 export function framesOf(encoded: EncodedRun): Uint8Array<ArrayBuffer>[] {
-  const bytes = join(encoded.parts)
+  const bytes = concatBytes(encoded.parts)
   let end = 0
   return Array.from(encoded.frames.lengths, (length) => bytes.slice(end, (end += length)))
 }

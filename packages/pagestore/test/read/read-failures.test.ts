@@ -6,6 +6,16 @@ import { openHarness, outcomeOf, pagesOf, range, settle } from '../harness.ts'
 import { ScriptedStore } from '../scripted-store.ts'
 import { drain, withVolume } from './with-volume.ts'
 
+/** Asks for page 1, and goes before it has come. */
+async function leaveRead({ client, volumeId, lsn }: Pick<Awaited<ReturnType<typeof withVolume>>, 'client' | 'volumeId' | 'lsn'>) {
+  const controller = new AbortController()
+  const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.from([1]).toBytes() }
+  const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
+  await settle()
+  controller.abort()
+  expect(await leaving).toMatch(/^aborted /)
+}
+
 describe('limits and bad input of reads', () => {
   test.each([
     ['one page less than the limit', range(1, 7), 'ok'],
@@ -158,12 +168,7 @@ describe('failures of the store', () => {
   test("a read that its last reader has left is nobody else's: the next one starts another", async () => {
     const { client, read, volumeId, lsn, pages, scripted } = await withVolume(3)
     scripted.onGet = () => new Promise(() => undefined)
-    const controller = new AbortController()
-    const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.from([1]).toBytes() }
-    const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
-    await settle()
-    controller.abort()
-    expect(await leaving).toMatch(/^aborted /)
+    await leaveRead({ client, volumeId, lsn })
     await settle()
     scripted.onGet = undefined
     expect((await read(volumeId, lsn, [1])).get(1)?.bytes).toEqual(pages.get(1))
@@ -174,12 +179,7 @@ describe('failures of the store', () => {
     const gates: (() => void)[] = []
     scripted.onGet = (forward, key, options) =>
       new Promise((resolve) => void gates.push(() => resolve(forward(key, { range: options?.range }))))
-    const controller = new AbortController()
-    const request = { volumeId: idToBytes(volumeId), lsn: BigInt(lsn), wanted: Splinter.from([1]).toBytes() }
-    const leaving = outcomeOf(drain(client.readPages(request, { signal: controller.signal })))
-    await settle()
-    controller.abort()
-    expect(await leaving).toMatch(/^aborted /)
+    await leaveRead({ client, volumeId, lsn })
     const second = read(volumeId, lsn, [2])
     await settle()
     // The store was deaf to the signal.

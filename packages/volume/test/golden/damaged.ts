@@ -1,11 +1,11 @@
 import { Splinter } from '@graft-ts/splinter'
+import { concatBytes } from '../../src/index.ts'
 import {
   append,
   checksumWithout,
   type Edit,
   fieldsOf,
   footed,
-  join,
   patched,
   payloadOf,
   seal,
@@ -156,8 +156,8 @@ function commitDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Arra
     sealed(record, edit),
     CONTENT,
   ]
-  const noLayer = withField(LAYERS_FIELD, ...new Array<Uint8Array>(1).fill(join([Uint8Array.of(10, 13), set()])))
-  const manyLayers = withField(LAYERS_FIELD, ...new Array<Uint8Array>(53).fill(join([Uint8Array.of(10, 13), set()])))
+  const noLayer = withField(LAYERS_FIELD, ...new Array<Uint8Array>(1).fill(concatBytes([Uint8Array.of(10, 13), set()])))
+  const manyLayers = withField(LAYERS_FIELD, ...new Array<Uint8Array>(53).fill(concatBytes([Uint8Array.of(10, 13), set()])))
   return [
     ...sealDamage('commit', layered),
     ...Object.entries(COMMIT_EDITS).map(([name, edit]) => content(name, layered, edit)),
@@ -177,8 +177,16 @@ function commitDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Arra
     content('more layers than its lsn allows', layered, withField(2, 8n)),
     content('more layers than any lsn allows', layered, compose(withField(2, 2n ** 52n), manyLayers)),
     content('an inline ref without inline frames', plain, within(REFS_FIELD, withField(1))),
-    ['an inline ref past the inline frames', join([sealed(inline, within(REFS_FIELD, withField(3, 1n))), frames]), CONTENT],
-    ['inline frames shorter than their ref', join([sealed(inline, withField(14, BigInt(frames.length - 1))), frames]), CONTENT],
+    [
+      'an inline ref past the inline frames',
+      concatBytes([sealed(inline, within(REFS_FIELD, withField(3, 1n))), frames]),
+      CONTENT,
+    ],
+    [
+      'inline frames shorter than their ref',
+      concatBytes([sealed(inline, withField(14, BigInt(frames.length - 1))), frames]),
+      CONTENT,
+    ],
   ]
 }
 
@@ -189,7 +197,7 @@ function headDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Array,
   return [
     ...sealDamage('head', record),
     ['seven bytes', sealed(payload.subarray(1)), CONTENT],
-    ['nine bytes', sealed(join([payload, new Uint8Array(1)])), CONTENT],
+    ['nine bytes', sealed(concatBytes([payload, new Uint8Array(1)])), CONTENT],
     ['an lsn of 2^53', sealed(Uint8Array.of(0, 0, 0, 0, 0, 0, 32, 0)), CONTENT],
     ['an lsn of 64 ones', sealed(new Uint8Array(8).fill(255)), CONTENT],
   ]
@@ -226,7 +234,7 @@ function segmentDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Arr
   const body = bytes.subarray(0, bytes.length - 24)
   const frames = body.subarray(0, body.length - indexBytes)
   const index = body.subarray(body.length - indexBytes)
-  const withIndex = (record: Uint8Array): Uint8Array => footed(join([frames, record]), { indexBytes: record.length })
+  const withIndex = (record: Uint8Array): Uint8Array => footed(concatBytes([frames, record]), { indexBytes: record.length })
   const edited = (edit: Edit): Uint8Array => withIndex(seal(edit(unseal(index)), { kind: KIND.segment }))
   // The records that are cut or lie about their length meet the footer's length first, or the same errors.
   const records = sealDamage('segment', index).map(([name, record, error]): [string, Uint8Array, string] => {
@@ -237,7 +245,7 @@ function segmentDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Arr
     ['shorter than its footer', bytes.slice(-23), 'corrupt SEGMENT_TRUNCATED'],
     ['its end is missing', bytes.slice(0, -1), 'corrupt SEGMENT_MAGIC'],
     ['its beginning is missing', bytes.slice(1), 'corrupt SEGMENT_TRUNCATED'],
-    ['bytes before it', join([Uint8Array.of(0), bytes]), 'corrupt SEGMENT_TRUNCATED'],
+    ['bytes before it', concatBytes([Uint8Array.of(0), bytes]), 'corrupt SEGMENT_TRUNCATED'],
     ['another magic', footed(body, { indexBytes, magic: 0x46535447 }), 'corrupt SEGMENT_MAGIC'],
     ['a damaged version', patched(bytes, bytes.length - 8, 2), 'corrupt SEGMENT_CHECKSUM'],
     ['a damaged length', patched(bytes, bytes.length - 20, 2), 'corrupt SEGMENT_CHECKSUM'],
@@ -248,7 +256,7 @@ function segmentDamage(good: ReadonlyMap<string, Uint8Array>): [string, Uint8Arr
     ['an index that is said to be longer', footed(body, { indexBytes: indexBytes + 1 }), 'corrupt RECORD_MAGIC'],
     [
       'bytes between index and footer',
-      footed(join([body, Uint8Array.of(0)]), { indexBytes: indexBytes + 1 }),
+      footed(concatBytes([body, Uint8Array.of(0)]), { indexBytes: indexBytes + 1 }),
       'corrupt SEGMENT_INDEX',
     ],
     ['no index', footed(frames, { indexBytes: 0 }), 'corrupt RECORD_TRUNCATED'],
@@ -289,7 +297,7 @@ function frameDamage(frame: GoldenCase): GoldenCase[] {
     ['cut within its header', plain(bytes.slice(0, 63)), 'corrupt FRAME_TRUNCATED'],
     ['cut behind its header', plain(bytes.slice(0, 64)), 'corrupt FRAME_TRUNCATED'],
     ['cut within its payload', plain(bytes.slice(0, -1)), 'corrupt FRAME_TRUNCATED'],
-    ['a byte more', plain(join([bytes, Uint8Array.of(0)])), 'corrupt FRAME_TRUNCATED'],
+    ['a byte more', plain(concatBytes([bytes, Uint8Array.of(0)])), 'corrupt FRAME_TRUNCATED'],
     ['another magic', plain(patched(bytes, 3, 0x53)), 'corrupt FRAME_MAGIC'],
     ['a flipped bit in its payload', plain(patched(bytes, 64, (bytes[64] as number) ^ 1)), 'corrupt FRAME_CHECKSUM'],
     ['a flipped bit in its checksum', plain(patched(bytes, 56, (bytes[56] as number) ^ 1)), 'corrupt FRAME_CHECKSUM'],

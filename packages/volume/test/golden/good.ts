@@ -2,6 +2,7 @@ import { Splinter } from '@graft-ts/splinter'
 import {
   type CommitRecord,
   clientIdFromBytes,
+  concatBytes,
   decodeSegmentIndex,
   encodeCommit,
   encodeHeadHint,
@@ -17,7 +18,7 @@ import {
   type SegmentRef,
   type VolumeId,
 } from '../../src/index.ts'
-import { join, payloadOf, seal, unseal } from '../forge.ts'
+import { payloadOf, seal, unseal } from '../forge.ts'
 import { fixedCodec } from './fixed-codec.ts'
 import {
   commitA,
@@ -171,9 +172,9 @@ function sealedCommits(): GoldenCase[] {
     { number: 101, value: { fixed64: 1n } },
     { number: 102, value: Uint8Array.of(1, 2) },
   ])
-  cases.push(commit('unknown fields are skipped', base, seal(join([payload, later]), { kind: 1 })))
+  cases.push(commit('unknown fields are skipped', base, seal(concatBytes([payload, later]), { kind: 1 })))
   const twice = payloadOf([{ number: 5, value: 1n }])
-  cases.push(commit('of a field that comes twice the last counts', base, seal(join([twice, payload]), { kind: 1 })))
+  cases.push(commit('of a field that comes twice the last counts', base, seal(concatBytes([twice, payload]), { kind: 1 })))
   return cases
 }
 
@@ -193,12 +194,12 @@ async function inlineCommits(): Promise<GoldenCase[]> {
   const source = run(volumeA, pages, PAGE_512)
   const { parts, frames } = await encodeRun(source, commitA, fixedCodec)
   const inlineRef: SegmentRef = { segmentId: undefined, pages: source.pages, offset: 0, frames }
-  const inline = { byteLength: join(parts).length, hash: sha256(join(parts)) }
+  const inline = { byteLength: concatBytes(parts).length, hash: sha256(concatBytes(parts)) }
   const alone = { ...base, pageSize: PAGE_512, own: source.pages, refs: [inlineRef], inline }
   const mixed = { ...alone, own: Splinter.from([1, 2, ...pages]), refs: [ref(Splinter.from([1, 2, 7])), inlineRef] }
   return [
-    commit('inline frames', alone, join([encodeCommit(alone), ...parts]), inline.byteLength),
-    commit('inline frames and a segment', mixed, join([encodeCommit(mixed), ...parts]), inline.byteLength),
+    commit('inline frames', alone, concatBytes([encodeCommit(alone), ...parts]), inline.byteLength),
+    commit('inline frames and a segment', mixed, concatBytes([encodeCommit(mixed), ...parts]), inline.byteLength),
   ]
 }
 
@@ -257,7 +258,7 @@ async function inlineFrame(): Promise<GoldenCase> {
   const { parts, frames: table } = await encodeRun(source, commitA, fixedCodec)
   const checksum = (table.checksums[0] as bigint).toString(16)
   const wanted = { volumeId: volumeA, ownerId: commitA, pageSize: 512, checksum, first: 7, last: 50, count: 3 }
-  return { name: 'inline', reader: 'frame', bytes: join(parts), says: hex(sha256(source.data)), wanted }
+  return { name: 'inline', reader: 'frame', bytes: concatBytes(parts), says: hex(sha256(source.data)), wanted }
 }
 
 async function zstdFrame(): Promise<GoldenCase> {
@@ -265,7 +266,7 @@ async function zstdFrame(): Promise<GoldenCase> {
   const { parts, frames: table } = await encodeRun(source, segmentA, { ...fixedCodec, format: 'zstd' })
   const checksum = (table.checksums[0] as bigint).toString(16)
   const wanted = { volumeId: volumeA, ownerId: segmentA, pageSize: 512, checksum, first: 7, last: 50, count: 3 }
-  return { name: 'zstd', reader: 'frame', bytes: join(parts), says: hex(sha256(source.data)), wanted }
+  return { name: 'zstd', reader: 'frame', bytes: concatBytes(parts), says: hex(sha256(source.data)), wanted }
 }
 
 function small(): GoldenCase[] {
