@@ -23,23 +23,29 @@ const OLD_NODE = at(`oldest-node/node_modules/node-${OLD_NODE_PLATFORM}/bin/node
 // Nothing is fetched: packages come from the folders that npm made.
 const DENO_ARGS = ['run', '--no-remote', '--no-lock', '--node-modules-dir=manual', '--no-check', '--allow-all']
 
-/** Runtimes by name: `command` begins their command lines; `missing` says why there is none. */
+/** Runtimes by name: `command` begins their command lines, `host` is their program in `hosts/`; `missing` says why there is none. */
 export const runtimes = {
-  node: { command: [process.execPath] },
-  'node-22': existsSync(OLD_NODE) ? { command: [OLD_NODE] } : { missing: `npm did not install it for ${OLD_NODE_PLATFORM}` },
-  bun: existsSync(BUN) ? { command: [BUN, '--no-install'] } : { missing: `npm did not install it for ${BUN_PLATFORM}` },
-  deno: existsSync(DENO) ? { command: [DENO, ...DENO_ARGS] } : { missing: `npm did not install it for ${DENO_PLATFORM}` },
+  node: { command: [process.execPath], host: 'node' },
+  'node-22': existsSync(OLD_NODE)
+    ? { command: [OLD_NODE], host: 'node' }
+    : { missing: `npm did not install it for ${OLD_NODE_PLATFORM}` },
+  bun: existsSync(BUN)
+    ? { command: [BUN, '--no-install'], host: 'bun' }
+    : { missing: `npm did not install it for ${BUN_PLATFORM}` },
+  deno: existsSync(DENO)
+    ? { command: [DENO, ...DENO_ARGS], host: 'deno' }
+    : { missing: `npm did not install it for ${DENO_PLATFORM}` },
 }
 
 /**
- * Starts `hosts/{runtime}.mjs` over an empty folder.
+ * Starts a runtime's program of `hosts/` over an empty folder.
  *
  * @returns Where it listens, and how to stop it: by the end of its standard input, and after a while by force.
  */
 export async function startHost(runtime, settings) {
   const folder = await mkdtemp(join(tmpdir(), 'graft-host-'))
   const env = { GRAFT_FOLDER: folder, GRAFT_SETTINGS: JSON.stringify(settings.server) }
-  const { told, stop } = await startTelling(runtime, [at(`hosts/${runtime === 'node-22' ? 'node' : runtime}.mjs`)], env)
+  const { told, stop } = await startTelling(runtime, [at(`hosts/${runtimes[runtime].host}.mjs`)], env)
   return {
     baseUrl: told.baseUrl,
     stop: async () => {

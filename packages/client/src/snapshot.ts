@@ -127,7 +127,7 @@ export class VolumeSnapshot {
     const prefetcher = this.#prefetcher
     if (prefetcher !== undefined) {
       prefetcher.onHit(pageIndex)
-      if (prefetcher.onPage !== undefined) this.#show(pageIndex, bytes)
+      this.#show(pageIndex, bytes)
     }
     return bytes
   }
@@ -206,7 +206,10 @@ export class VolumeSnapshot {
 
   /** Shows the prefetcher what was read, and fetches what it finds in it. */
   #show(pageIndex: number, bytes: BorrowedPage): void {
-    const found = this.#prefetcher?.onPage?.(pageIndex, bytes ?? this.#zeroPage()) ?? []
+    const prefetcher = this.#prefetcher
+    // Most do not look at pages, and this is part of each hit.
+    if (prefetcher?.onPage === undefined) return
+    const found = prefetcher.onPage(pageIndex, bytes ?? this.#zeroPage())
     if (found.length > 0) void this.#fetchAhead(found.slice(0, AHEAD_PAGES_MAX))
   }
 

@@ -136,7 +136,7 @@ export class Staging {
     }
   }
 
-  /** Makes a folder among those of this owner. */
+  /** Makes the folder that becomes a lock; tells a store that is gone. */
   async makeFolder(path: string): Promise<void> {
     await this.#retryWithFolder(() => this.#files.mkdir(path))
   }
